@@ -1,0 +1,124 @@
+//! What a VRRP router does next.
+//!
+//! VRRP (RFC 3768) lets a group of hosts share an IP address that outlives any of them. This crate is its state
+//! machine and nothing else: no socket, clock, thread or log. You tell it what happened and when ([`VrrpRouter`]'s
+//! `handle_*` methods and verbs), it tells you what to do ([`Output`]) and when to come back
+//! ([`poll_timeout`](VrrpRouter::poll_timeout)). So it runs the same under any event loop, on a simulated LAN, and in
+//! a test that plays an hour in a millisecond. `no_std`; memory is allocated at configuration only.
+//!
+//! The packets are `vrrp-proto`'s, re-exported nowhere: depend on both. Sockets and addresses on Linux are in
+//! `vip-netlink`, which knows nothing of this crate, nor this crate of it.
+//!
+//! # Five minutes
+//!
+//! Two routers on a LAN that is a loop in memory. The first dies; the second takes over, 3.6 seconds later by a clock
+//! that nobody has to wait for:
+//!
+//! ```
+//! use std::{net::Ipv4Addr, time::Duration};
+//! use vrrp_engine::{Config, Instant, Output, Received, State, VrrpRouter};
+//! use vrrp_proto::{Advertisement, MULTICAST_V4, Priority, Vrid};
+//!
+//! const ETH0: u32 = 1;
+//! let vip = Ipv4Addr::new(192, 0, 2, 100);
+//! let sources = [Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 2)];
+//! let mut now = Instant::EPOCH;
+//!
+//! // Priority 200 and priority 100, each with one virtual router, number 51.
+//! let mut lan: Vec<VrrpRouter> = Vec::new();
+//! for (source, priority) in sources.into_iter().zip([200, 100]) {
+//!     let config = Config::builder(Vrid::new(51)?, source, [vip]).priority(Priority::new(priority)).build()?;
+//!     let mut router = VrrpRouter::new();
+//!     router.add(ETH0, config)?;
+//!     router.start(now);
+//!     lan.push(router);
+//! }
+//!
+//! let mut log = Vec::new();
+//! let mut alive = [true, true];
+//! while now < Instant::from_epoch(Duration::from_secs(10)) {
+//!     if now > Instant::from_epoch(Duration::from_secs(5)) {
+//!         alive[0] = false; // the power fails
+//!     }
+//!     for node in [0, 1].into_iter().filter(|node| alive[*node]) {
+//!         // The loop of every caller: time, then output until there is no more.
+//!         lan[node].handle_timeout(now);
+//!         let mut sent = Vec::new();
+//!         while let Some((_, output)) = lan[node].poll_output() {
+//!             match output {
+//!                 Output::Advertise(advertisement) => {
+//!                     let mut buffer = [0; Advertisement::MAX_LEN];
+//!                     sent.push(advertisement.encode(&mut buffer)?.to_vec()); // to the group
+//!                 }
+//!                 Output::Acquire(_) | Output::Release(_) => {} // to the interface
+//!                 Output::Announce(_) => {}                     // to the neighbours
+//!                 Output::Transition(transition) => log.push(format!("node {node}: {transition}")),
+//!             }
+//!         }
+//!         for bytes in sent {
+//!             let (source, destination) = (sources[node], MULTICAST_V4);
+//!             let packet = Received { interface: ETH0, source, destination, hop_limit: 255, bytes: &bytes };
+//!             lan[1 - node].handle_packet(now, packet)?;
+//!         }
+//!     }
+//!     now = now + Duration::from_millis(1);
+//! }
+//!
+//! assert_eq!(log, [
+//!     "node 0: Initialize -> Backup: started",
+//!     "node 1: Initialize -> Backup: started",
+//!     "node 0: Backup -> Master: no Master was heard",
+//!     "node 1: Backup -> Master: Master 192.0.2.1 (priority 200) fell silent",
+//! ]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What it promises
+//!
+//! - A rejected packet changes a counter and nothing else: no deadline moves.
+//! - Every [`Transition`] has its [`Reason`], every packet that was not taken its [`Discard`], each with a counter.
+//! - Orders come in the order in which they are to be carried out: advertisement, addresses, announcement, transition.
+//!   A new Master advertises first, so that an old one lets go before neighbours are told.
+//! - A caller that polls late is told what holds now; orders do not pile up.
+//! - In steady state nothing allocates.
+//!
+//! # Beyond RFC 3768
+//!
+//! Two things RFC 3768 leaves out, for neighbours that a split has misled: a Master that hears a worse one announces its
+//! addresses again (at most once an interval), and a Master that gives way says so first ([`Farewell`]).
+//!
+//! # Words
+//!
+//! *Master* and *Backup* are RFC 3768's and RFC 8347's words; RFC 9568 calls the Master the Active Router.
+//!
+//! # Features
+//!
+//! - `std` (default): [`Clock`], which reads `std::time::Instant`.
+
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(clippy::indexing_slicing, clippy::unwrap_used)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+mod config;
+mod deadlines;
+mod discard;
+mod output;
+mod stats;
+mod time;
+mod virtual_router;
+mod vrrp_router;
+
+pub use config::{Config, ConfigBuilder, ConfigError, Farewell, Preempt};
+pub use discard::Discard;
+pub use output::{Output, Peer, Reason, State, Transition};
+pub use stats::{RouterStats, Stats};
+#[cfg(feature = "std")]
+pub use time::Clock;
+pub use time::Instant;
+pub use virtual_router::VirtualRouter;
+pub use vrrp_router::{Received, RouterId, VrrpRouter};

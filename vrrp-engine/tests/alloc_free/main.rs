@@ -1,0 +1,101 @@
+//! Steady state allocates nothing: counted, by an allocator that counts.
+//!
+//! One test in a binary of its own, without the test harness's threads: another's allocation would count as ours.
+#![allow(clippy::unwrap_used, reason = "a test that unwraps an error has failed")]
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    net::Ipv4Addr,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use vrrp_engine::{Config, Instant, Output, Received, VrrpRouter};
+use vrrp_proto::{Advertisement, MULTICAST_V4, Priority, Vrid};
+
+struct Counting;
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+// SAFETY: every call goes to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller keeps `alloc`'s contract.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps `dealloc`'s contract.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const ROUTERS: u8 = 100;
+
+/// A router with a hundred virtual routers, all of that priority, started.
+fn router(source: Ipv4Addr, priority: u8) -> VrrpRouter {
+    let mut router = VrrpRouter::new();
+    for vrid in 1..=ROUTERS {
+        let vips = (0..=vrid).map(|last| Ipv4Addr::new(10, 0, vrid, last));
+        let config =
+            Config::builder(Vrid::new(vrid).unwrap(), source, vips).priority(Priority::new(priority));
+        router.add(1, config.build().unwrap()).unwrap();
+    }
+    router.start(Instant::EPOCH);
+    router
+}
+
+/// Plays the LAN from one Master's timeout to the next; returns how many advertisements were sent and received.
+fn play(master: &mut VrrpRouter, backup: &mut VrrpRouter, source: Ipv4Addr, seconds: u32) -> (u64, u64) {
+    let (mut sent, mut received) = (0, 0);
+    let mut buffer = [0; Advertisement::MAX_LEN];
+    let end = master.poll_timeout().unwrap() + Duration::from_secs(u64::from(seconds));
+    while let Some(now) = master.poll_timeout().filter(|now| *now < end) {
+        master.handle_timeout(now);
+        while let Some((_, output)) = master.poll_output() {
+            let Output::Advertise(advertisement) = output else {
+                continue;
+            };
+            sent += 1;
+            let bytes = advertisement.encode(&mut buffer).unwrap();
+            let packet = Received {
+                interface: 1,
+                source,
+                destination: MULTICAST_V4,
+                hop_limit: 255,
+                bytes,
+            };
+            backup.handle_packet(now, packet).unwrap();
+            received += 1;
+        }
+        backup.handle_timeout(now);
+        while backup.poll_output().is_some() {}
+    }
+    (sent, received)
+}
+
+fn main() {
+    let (source, other) = (Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 2));
+    let (mut master, mut backup) = (router(source, 200), router(other, 100));
+    play(&mut master, &mut backup, source, 5); // elections, and every path once
+
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    let (sent, received) = play(&mut master, &mut backup, source, 100);
+    let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
+
+    assert!(
+        sent >= 9_900 && received == sent,
+        "{sent} sent, {received} received"
+    );
+    assert_eq!(
+        allocations, 0,
+        "{allocations} allocations in {sent} advertisements sent and received"
+    );
+    println!(
+        "test steady_state_allocates_nothing ... ok ({sent} advertisements sent and received, 0 allocations)"
+    );
+}

@@ -1,0 +1,112 @@
+//! The engine's tests: the RFC's clauses, a reference model, a LAN that misbehaves, and any order of polling.
+#![allow(clippy::unwrap_used, reason = "a test that unwraps an error has failed")]
+
+mod config;
+mod drain;
+mod model;
+mod receive;
+mod rfc3768;
+mod router;
+mod sim;
+
+use std::{net::Ipv4Addr, time::Duration};
+
+use vrrp_engine::{Config, ConfigBuilder, Instant, Output, VirtualRouter};
+use vrrp_proto::{Addresses, AdvertInterval, Advertisement, Authentication, Priority, Vrid};
+
+const VIPS: [[u8; 4]; 2] = [[192, 0, 2, 100], [192, 0, 2, 101]];
+
+/// This router's address; peers below and above it decide ties.
+const OURS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 10);
+const BELOW: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 9);
+const ABOVE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 11);
+
+/// The virtual router most tests use: VRID 51, one second, the two VIPs.
+fn builder(priority: u8) -> ConfigBuilder {
+    Config::builder(Vrid::new(51).unwrap(), OURS, VIPS.map(Ipv4Addr::from)).priority(Priority::new(priority))
+}
+
+fn config(priority: u8) -> Config {
+    builder(priority).build().unwrap()
+}
+
+/// What a peer of that priority says of the virtual router.
+fn advert(priority: u8) -> Advertisement<'static> {
+    let (vrid, interval) = (Vrid::new(51).unwrap(), AdvertInterval::DEFAULT);
+    Advertisement::v2(
+        vrid,
+        Priority::new(priority),
+        interval,
+        Addresses::V4(&VIPS),
+        Authentication::None,
+    )
+    .unwrap()
+}
+
+/// A moment in microseconds since the epoch.
+fn at(micros: u64) -> Instant {
+    Instant::from_epoch(Duration::from_micros(micros))
+}
+
+const SEC: u64 = 1_000_000;
+
+/// An output, kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Did {
+    Advertise(u8),
+    Acquire,
+    Release,
+    Announce,
+    Transition(String),
+}
+
+fn keep(output: Output<'_>) -> Did {
+    match output {
+        Output::Advertise(advertisement) => {
+            assert_eq!(advertisement.addresses(), Addresses::V4(&VIPS));
+            Did::Advertise(advertisement.priority().get())
+        }
+        Output::Acquire(addresses) => {
+            assert_eq!(addresses, Addresses::V4(&VIPS));
+            Did::Acquire
+        }
+        Output::Release(addresses) => {
+            assert_eq!(addresses, Addresses::V4(&VIPS));
+            Did::Release
+        }
+        Output::Announce(addresses) => {
+            assert_eq!(addresses, Addresses::V4(&VIPS));
+            Did::Announce
+        }
+        Output::Transition(transition) => Did::Transition(transition.to_string()),
+    }
+}
+
+fn drain(router: &mut VirtualRouter) -> Vec<Did> {
+    let mut done = Vec::new();
+    while let Some(output) = router.poll_output() {
+        done.push(keep(output));
+    }
+    done
+}
+
+fn transition(text: &str) -> Did {
+    Did::Transition(text.to_owned())
+}
+
+/// A router of that priority, started at the epoch; as Backup, unless it is the owner. Its output is drained.
+fn started(config: Config) -> VirtualRouter {
+    let mut router = VirtualRouter::new(config);
+    router.start(Instant::EPOCH);
+    drain(&mut router);
+    router
+}
+
+/// A router that has become Master, by the silence of others; and when.
+fn master(config: Config) -> (VirtualRouter, Instant) {
+    let mut router = started(config);
+    let now = router.poll_timeout().unwrap();
+    router.handle_timeout(now);
+    drain(&mut router);
+    (router, now)
+}

@@ -1,0 +1,163 @@
+//! The engine against RFC 3768 §6.4 written down as plainly as can be, on random histories.
+
+use std::{cmp::Ordering, net::Ipv4Addr, time::Duration};
+
+use proptest::prelude::*;
+use vrrp_engine::{Farewell, Instant, Preempt, State, VirtualRouter};
+
+use super::{ABOVE, BELOW, Did, OURS, advert, builder, keep};
+
+/// RFC 3768 §6.4, nothing more: times are nanoseconds.
+struct Model {
+    priority: u8,
+    preempt: bool,
+    state: State,
+    timer: u64,
+}
+
+const SEC: u64 = 1_000_000_000;
+
+impl Model {
+    fn skew(&self) -> u64 {
+        (256 - u64::from(self.priority)) * SEC / 256
+    }
+
+    fn become_master(&mut self, now: u64) -> Vec<Did> {
+        self.state = State::Master;
+        self.timer = now + SEC;
+        vec![Did::Advertise(self.priority), Did::Acquire]
+    }
+
+    fn become_backup(&mut self, now: u64) -> Vec<Did> {
+        self.state = State::Backup;
+        self.timer = now + 3 * SEC + self.skew();
+        vec![Did::Release]
+    }
+
+    fn startup(&mut self, now: u64) -> Vec<Did> {
+        match self.state {
+            State::Initialize if self.priority == 255 => self.become_master(now),
+            State::Initialize => self.become_backup(now),
+            State::Backup | State::Master => vec![],
+        }
+    }
+
+    fn shutdown(&mut self) -> Vec<Did> {
+        match std::mem::replace(&mut self.state, State::Initialize) {
+            State::Master => vec![Did::Advertise(0), Did::Release],
+            State::Backup | State::Initialize => vec![],
+        }
+    }
+
+    fn timer_fires(&mut self, now: u64) -> Vec<Did> {
+        match self.state {
+            State::Backup if now >= self.timer => self.become_master(now),
+            State::Master if now >= self.timer => {
+                self.timer = if self.timer + SEC > now {
+                    self.timer + SEC
+                } else {
+                    now + SEC
+                };
+                vec![Did::Advertise(self.priority)]
+            }
+            State::Initialize | State::Backup | State::Master => vec![],
+        }
+    }
+
+    fn advertisement(&mut self, now: u64, source: Ipv4Addr, priority: u8) -> Vec<Did> {
+        match self.state {
+            State::Backup if priority == 0 => self.timer = now + self.skew(),
+            State::Backup if !self.preempt || priority >= self.priority => {
+                self.timer = now + 3 * SEC + self.skew();
+            }
+            State::Master if self.priority == 255 => {}
+            State::Master if priority == 0 => {
+                self.timer = now + SEC;
+                return vec![Did::Advertise(self.priority)];
+            }
+            State::Master if (priority, source).cmp(&(self.priority, OURS)) == Ordering::Greater => {
+                return self.become_backup(now);
+            }
+            State::Initialize | State::Backup | State::Master => {}
+        }
+        vec![]
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Startup,
+    Shutdown,
+    Wait(u64),
+    WaitForTimer,
+    Advertisement(Ipv4Addr, u8),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let source = prop_oneof![Just(BELOW), Just(OURS), Just(ABOVE)];
+    let priority = prop_oneof![Just(0), Just(99), Just(100), Just(101), Just(255), any::<u8>()];
+    prop_oneof![
+        2 => Just(Event::Startup),
+        1 => Just(Event::Shutdown),
+        4 => (0..5 * SEC).prop_map(Event::Wait),
+        4 => Just(Event::WaitForTimer),
+        6 => (source, priority).prop_map(|(source, priority)| Event::Advertisement(source, priority)),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn agrees_with_the_rfc(
+        events in prop::collection::vec(event(), 1..80),
+        priority in prop_oneof![Just(100u8), 1..=255u8],
+        preempt: bool,
+    ) {
+        let mode = if preempt { Preempt::Allow } else { Preempt::Forbid };
+        let config = builder(priority).preempt(mode).farewell(Farewell::Omit).build().unwrap();
+        let mut engine = VirtualRouter::new(config);
+        let mut model = Model { priority, preempt, state: State::Initialize, timer: 0 };
+        let mut now = 0;
+        for event in events {
+            let instant = |now| Instant::from_epoch(Duration::from_nanos(now));
+            let expected = match event {
+                Event::Startup => {
+                    engine.start(instant(now));
+                    model.startup(now)
+                }
+                Event::Shutdown => {
+                    engine.shutdown(instant(now));
+                    model.shutdown()
+                }
+                Event::Wait(nanos) => {
+                    now += nanos;
+                    engine.handle_timeout(instant(now));
+                    model.timer_fires(now)
+                }
+                Event::WaitForTimer => {
+                    now = now.max(if model.state == State::Initialize { now } else { model.timer });
+                    engine.handle_timeout(instant(now));
+                    model.timer_fires(now)
+                }
+                Event::Advertisement(source, priority) => {
+                    let _ = engine.handle_advertisement(instant(now), source, &advert(priority));
+                    model.advertisement(now, source, priority)
+                }
+            };
+            let mut done = Vec::new();
+            while let Some(output) = engine.poll_output() {
+                done.push(keep(output));
+            }
+            // The announcements and reasons are the engine's own; the RFC's output is the rest.
+            done.retain(|did| !matches!(did, Did::Announce | Did::Transition(_)));
+            prop_assert_eq!(&done, &expected, "{:?} at {}", event, now);
+            prop_assert_eq!(engine.state(), model.state, "{:?} at {}", event, now);
+            let due = engine.poll_timeout().map(|due| due.since_epoch().as_nanos() as u64);
+            match model.state {
+                State::Initialize => prop_assert_eq!(due, None),
+                State::Backup => prop_assert_eq!(due, Some(model.timer)),
+                // An announcement may be due before the advertisement.
+                State::Master => prop_assert!(due.is_some_and(|due| due <= model.timer)),
+            }
+        }
+    }
+}

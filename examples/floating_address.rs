@@ -1,0 +1,83 @@
+//! A floating address in one loop: the crates joined, with nothing around them.
+//!
+//! `cargo run --example floating_address -- eth0 192.0.2.100/24 [priority]`, as root, on two hosts of one LAN. Whoever
+//! has the higher priority holds the address; stop it, and the other one does.
+
+use std::{error::Error, os::fd::AsFd};
+
+use nix::poll::{PollFd, PollFlags, ppoll};
+use vip_netlink::{Address, Announcer, Netlink, VrrpSocket};
+use vrrp_engine::{Clock, Config, Output, Received, VrrpRouter};
+use vrrp_proto::{Advertisement, MULTICAST_V4, Priority, Vrid};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut args = std::env::args().skip(1);
+    let (Some(name), Some(vip)) = (args.next(), args.next()) else {
+        return Err("usage: floating_address INTERFACE ADDRESS/PREFIX [PRIORITY]".into());
+    };
+    let vip: Address = vip.parse()?;
+    let priority = Priority::new(args.next().unwrap_or("100".into()).parse()?);
+
+    let mut netlink = Netlink::open()?;
+    let interface = netlink.interface(&name)?;
+    let present = netlink.addresses(&interface)?;
+    let source = present.iter().map(Address::ip).find(|ip| *ip != vip.ip());
+    let source = source.ok_or("the interface has no address of its own")?;
+    let announcer = Announcer::open(&interface)?;
+    let socket = VrrpSocket::open(&interface, source, MULTICAST_V4)?;
+    let signals = failover_examples::termination_signals()?;
+
+    let clock = Clock::new();
+    let mut router = VrrpRouter::new();
+    router.add(
+        interface.index(),
+        Config::builder(Vrid::new(51)?, source, [vip.ip()])
+            .priority(priority)
+            .build()?,
+    )?;
+    router.start(clock.now());
+
+    let mut buffer = [0; 1500];
+    loop {
+        // Packets first, then deadlines, then what follows from both.
+        while let Some(packet) = socket.recv(&mut buffer)? {
+            let (source, destination, hop_limit) = (packet.source, packet.destination, packet.ttl);
+            let received = Received {
+                interface: interface.index(),
+                source,
+                destination,
+                hop_limit,
+                bytes: packet.bytes,
+            };
+            if let Err(discard) = router.handle_packet(clock.now(), received) {
+                eprintln!("packet from {source} discarded: {discard}");
+            }
+        }
+        router.handle_timeout(clock.now());
+        while let Some((_, output)) = router.poll_output() {
+            match output {
+                Output::Advertise(advertisement) => {
+                    socket.send(advertisement.encode(&mut [0; Advertisement::MAX_LEN])?)?;
+                }
+                Output::Acquire(_) => drop(netlink.add(&interface, vip)?),
+                Output::Release(_) => drop(netlink.remove(&interface, vip)?),
+                Output::Announce(_) => announcer.announce(vip.ip())?,
+                Output::Transition(transition) => println!("{transition}"),
+            }
+        }
+
+        // A router that is shut down has no deadline left, and nothing more to do.
+        let Some(deadline) = router.poll_timeout() else {
+            return Ok(());
+        };
+        let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
+        ppoll(
+            &mut [readable(socket.as_fd()), readable(signals.as_fd())],
+            Some((deadline - clock.now()).into()),
+            None,
+        )?;
+        if signals.read_signal()?.is_some() {
+            router.shutdown(clock.now());
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! How the crates compose: the glue that the examples share, small enough to copy.
+//!
+//! `vrrp-engine` decides, `vrrp-proto` encodes, `vip-netlink` does; none of them knows the others. [`Node`] is the loop
+//! that joins them, for one interface. For the same loop with nothing around it, read `floating_address.rs`.
+
+mod node;
+mod signals;
+
+pub use node::{Event, Node, RouterSettings, Settings};
+pub use signals::termination_signals;

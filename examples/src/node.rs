@@ -1,0 +1,320 @@
+use std::{
+    error::Error,
+    fmt, io,
+    net::Ipv4Addr,
+    os::fd::{AsFd, BorrowedFd},
+};
+
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, ppoll},
+    sys::time::TimeSpec,
+};
+use serde::{Deserialize, Serialize};
+use vip_netlink::{Address, Announcer, Change, Interface, Netlink, VrrpSocket};
+use vrrp_engine::{
+    Clock, Config, Discard, Output, Preempt, Received, RouterId, State, Transition, VrrpRouter,
+};
+use vrrp_proto::{AdvertInterval, Advertisement, Authentication, Password, Priority, Vrid};
+
+/// What a [`Node`] is to do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "the caller fills it in")]
+pub struct Settings {
+    /// The interface the virtual routers are on, by name.
+    pub interface: String,
+    /// The multicast group they advertise to.
+    pub group: Ipv4Addr,
+    /// Their advertisement interval in seconds, 1 to 255.
+    pub interval_secs: u8,
+    /// Whether they preempt a Master of lower priority.
+    pub preempt: bool,
+    /// The password of simple text authentication, 1 to 8 bytes.
+    pub password: Option<String>,
+    /// The virtual routers.
+    pub routers: Vec<RouterSettings>,
+}
+
+/// One virtual router of a [`Node`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "the caller fills it in")]
+pub struct RouterSettings {
+    /// Its number, 1 to 255.
+    pub vrid: u8,
+    /// This node's priority, 1 to 255.
+    pub priority: u8,
+    /// Its addresses, each with its prefix length: `192.0.2.100/24`.
+    pub addresses: Vec<String>,
+}
+
+/// A host that takes part in virtual routers: the crates of the family, joined for one interface.
+///
+/// It owns no thread and never blocks but in [`wait`](Self::wait): start it, then wait and take a [`turn`](Self::turn),
+/// for ever. Dropped without [`shutdown`](Self::shutdown) it leaves its addresses where they are, as a crash does.
+#[derive(Debug)]
+pub struct Node {
+    clock: Clock,
+    router: VrrpRouter,
+    hands: Hands,
+    buffer: [u8; LONGEST_PACKET],
+}
+
+impl Node {
+    /// Opens the sockets and configures the virtual routers.
+    ///
+    /// Advertisements are sent from the interface's first address that is not a virtual one: a predecessor that crashed
+    /// may have left those.
+    ///
+    /// # Errors
+    ///
+    /// A value out of range; no such interface, or one without an address; no privilege (`CAP_NET_ADMIN` and
+    /// `CAP_NET_RAW`). Each is one sentence.
+    pub fn open(settings: &Settings) -> Result<Self, Box<dyn Error>> {
+        let mut netlink = Netlink::open()?;
+        let interface = netlink.interface(&settings.interface)?;
+        let mut virtual_addresses = Vec::new();
+        for router in &settings.routers {
+            let addresses = router.addresses.iter().map(|text| text.parse::<Address>());
+            virtual_addresses.push((Vrid::new(router.vrid)?, addresses.collect::<Result<Vec<_>, _>>()?));
+        }
+        let is_virtual = |ip| {
+            virtual_addresses
+                .iter()
+                .flat_map(|(_, addresses)| addresses)
+                .any(|address| address.ip() == ip)
+        };
+        let present = netlink.addresses(&interface)?;
+        let source = present
+            .iter()
+            .map(Address::ip)
+            .find(|ip| !is_virtual(*ip))
+            .ok_or_else(|| format!("{} has no address to advertise from: add one", settings.interface))?;
+
+        let mut router = VrrpRouter::new();
+        for (settings_of_one, (vrid, addresses)) in settings.routers.iter().zip(&virtual_addresses) {
+            let ips = addresses.iter().map(Address::ip);
+            let config = configure(
+                settings,
+                Config::builder(*vrid, source, ips),
+                settings_of_one.priority,
+            )?;
+            router.add(interface.index(), config)?;
+        }
+        let hands = Hands {
+            socket: VrrpSocket::open(&interface, source, settings.group)?,
+            announcer: Announcer::open(&interface)?,
+            netlink,
+            interface,
+            virtual_addresses,
+        };
+        Ok(Self {
+            clock: Clock::new(),
+            router,
+            hands,
+            buffer: [0; LONGEST_PACKET],
+        })
+    }
+
+    /// Starts the virtual routers.
+    pub fn start(&mut self, log: &mut dyn FnMut(Event)) {
+        self.router.start(self.clock.now());
+        self.carry_out(log);
+    }
+
+    /// Shuts the virtual routers down: Backups are told, addresses given up.
+    pub fn shutdown(&mut self, log: &mut dyn FnMut(Event)) {
+        self.router.shutdown(self.clock.now());
+        self.carry_out(log);
+    }
+
+    /// Waits for a packet, for the next deadline, or for one of `others` to have something to read or to be closed;
+    /// returns whether it was one of these.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refused to wait.
+    pub fn wait(&self, others: &[BorrowedFd<'_>]) -> io::Result<bool> {
+        let mut fds = vec![PollFd::new(self.hands.socket.as_fd(), PollFlags::POLLIN)];
+        fds.extend(others.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)));
+        let timeout = self
+            .router
+            .poll_timeout()
+            .map(|deadline| TimeSpec::from(deadline - self.clock.now()));
+        match ppoll(&mut fds, timeout, None) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(fds.iter().skip(1).any(|fd| fd.any().unwrap_or(true)))
+    }
+
+    /// Does what there is to do: packets, deadlines, and what follows from them.
+    pub fn turn(&mut self, log: &mut dyn FnMut(Event)) {
+        // Packets before deadlines: an advertisement that has waited proves that its sender lives. But so many at the
+        // most, for a flood of them must not keep a Master from advertising.
+        for _ in 0..MOST_PACKETS_IN_A_TURN {
+            match self.hands.socket.recv(&mut self.buffer) {
+                Ok(Some(packet)) => {
+                    let received = Received {
+                        interface: self.hands.interface.index(),
+                        source: packet.source,
+                        destination: packet.destination,
+                        hop_limit: packet.ttl,
+                        bytes: packet.bytes,
+                    };
+                    if let Err(discard) = self.router.handle_packet(self.clock.now(), received) {
+                        log(Event::Discarded {
+                            source: packet.source,
+                            discard,
+                        });
+                    }
+                    self.carry_out(log);
+                }
+                Ok(None) => break,
+                Err(error) => log(Event::Problem(error)),
+            }
+        }
+        self.router.handle_timeout(self.clock.now());
+        self.carry_out(log);
+    }
+
+    /// Returns the state of each virtual router.
+    pub fn states(&self) -> impl Iterator<Item = (RouterId, State)> {
+        self.router.iter().map(|(id, router)| (id, router.state()))
+    }
+
+    fn carry_out(&mut self, log: &mut dyn FnMut(Event)) {
+        while let Some((id, output)) = self.router.poll_output() {
+            match output {
+                Output::Advertise(advertisement) => self.hands.advertise(&advertisement, log),
+                Output::Acquire(_) => self.hands.acquire(id.vrid, log),
+                Output::Release(_) => self.hands.release(id.vrid, log),
+                Output::Announce(_) => self.hands.announce(id.vrid, log),
+                Output::Transition(transition) => log(Event::Transition {
+                    vrid: id.vrid,
+                    transition,
+                }),
+            }
+        }
+    }
+}
+
+/// What a [`Node`] tells its caller. None of it is fatal.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A virtual router has changed its state.
+    Transition {
+        /// Which one.
+        vrid: Vrid,
+        /// From what to what, and why.
+        transition: Transition,
+    },
+    /// An address was taken off the interface.
+    Released(Address),
+    /// A packet was discarded.
+    Discarded {
+        /// Where it came from.
+        source: Ipv4Addr,
+        /// Why.
+        discard: Discard,
+    },
+    /// The kernel refused something; the node goes on.
+    Problem(vip_netlink::Error),
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Transition { vrid, transition } => write!(f, "virtual router {vrid}: {transition}"),
+            Self::Released(address) => write!(f, "{address} released"),
+            Self::Discarded { source, discard } => write!(f, "packet from {source} discarded: {discard}"),
+            Self::Problem(error) => error.fmt(f),
+        }
+    }
+}
+
+/// What carries the engine's orders out.
+#[derive(Debug)]
+struct Hands {
+    interface: Interface,
+    netlink: Netlink,
+    announcer: Announcer,
+    socket: VrrpSocket,
+    virtual_addresses: Vec<(Vrid, Vec<Address>)>,
+}
+
+impl Hands {
+    fn advertise(&self, advertisement: &Advertisement<'_>, log: &mut dyn FnMut(Event)) {
+        let mut buffer = [0; Advertisement::MAX_LEN];
+        // The buffer takes the longest there is.
+        let Ok(message) = advertisement.encode(&mut buffer) else {
+            return;
+        };
+        self.socket
+            .send(message)
+            .unwrap_or_else(|error| log(Event::Problem(error)));
+    }
+
+    fn acquire(&mut self, vrid: Vrid, log: &mut dyn FnMut(Event)) {
+        for address in of(&self.virtual_addresses, vrid) {
+            match self.netlink.add(&self.interface, address) {
+                Ok(Change::Made | Change::AlreadySo) => {}
+                Err(error) => log(Event::Problem(error)),
+            }
+        }
+    }
+
+    fn release(&mut self, vrid: Vrid, log: &mut dyn FnMut(Event)) {
+        for address in of(&self.virtual_addresses, vrid) {
+            match self.netlink.remove(&self.interface, address) {
+                Ok(Change::Made) => log(Event::Released(address)),
+                Ok(Change::AlreadySo) => {}
+                Err(error) => log(Event::Problem(error)),
+            }
+        }
+    }
+
+    fn announce(&self, vrid: Vrid, log: &mut dyn FnMut(Event)) {
+        for address in of(&self.virtual_addresses, vrid) {
+            self.announcer
+                .announce(address.ip())
+                .unwrap_or_else(|error| log(Event::Problem(error)));
+        }
+    }
+}
+
+fn of(virtual_addresses: &[(Vrid, Vec<Address>)], vrid: Vrid) -> impl Iterator<Item = Address> {
+    virtual_addresses
+        .iter()
+        .filter(move |(of, _)| *of == vrid)
+        .flat_map(|(_, addresses)| addresses.iter().copied())
+}
+
+fn configure(
+    settings: &Settings,
+    builder: vrrp_engine::ConfigBuilder,
+    priority: u8,
+) -> Result<Config, Box<dyn Error>> {
+    let authentication = match &settings.password {
+        Some(password) => Authentication::SimpleText(Password::new(password)?),
+        None => Authentication::None,
+    };
+    let config = builder
+        .priority(Priority::new(priority))
+        .interval(AdvertInterval::from_secs(settings.interval_secs)?)
+        .preempt(if settings.preempt {
+            Preempt::Allow
+        } else {
+            Preempt::Forbid
+        })
+        .authentication(authentication)
+        .group(settings.group)
+        .build()?;
+    Ok(config)
+}
+
+/// The longest packet an interface with a common MTU delivers.
+const LONGEST_PACKET: usize = 1500;
+
+/// More than a socket's buffer holds of the shortest packets.
+const MOST_PACKETS_IN_A_TURN: u32 = 1024;

@@ -1,0 +1,315 @@
+use std::{error, fmt, io, net::Ipv4Addr};
+
+use nix::libc;
+
+use crate::{address::Address, link::Name};
+
+/// Why the kernel, or this crate on its behalf, refused an operation.
+///
+/// Its `Display` is one sentence: what was tried, on what, why not, and what would help where that is known. For a
+/// decision use [`kind`](Self::kind); a daemon goes on running after every one of them.
+#[derive(Debug)]
+pub struct Error {
+    operation: Operation,
+    cause: Cause,
+    kernel_message: Option<Box<str>>,
+}
+
+impl Error {
+    /// Returns the class of the failure, to decide on.
+    pub fn kind(&self) -> ErrorKind {
+        match &self.cause {
+            Cause::Os(_) => match self.raw_os_error().unwrap_or_default() {
+                libc::EPERM | libc::EACCES => ErrorKind::NotPermitted,
+                libc::ENODEV | libc::ENXIO => ErrorKind::NoSuchInterface,
+                libc::ENETDOWN | libc::ENETUNREACH => ErrorKind::InterfaceDown,
+                libc::EAGAIN | libc::ENOBUFS => ErrorKind::Busy,
+                libc::EMSGSIZE => ErrorKind::TooLong,
+                _ => ErrorKind::Other,
+            },
+            Cause::TimedOut => ErrorKind::TimedOut,
+            Cause::Malformed => ErrorKind::Malformed,
+            Cause::KeptChanging => ErrorKind::KeptChanging,
+            Cause::TooLong { .. } => ErrorKind::TooLong,
+            Cause::NoArp | Cause::NotMulticast(_) => ErrorKind::Unsuitable,
+        }
+    }
+
+    /// Returns the `errno` the kernel answered with, `None` where no system call failed.
+    pub fn raw_os_error(&self) -> Option<i32> {
+        match &self.cause {
+            Cause::Os(error) => error.raw_os_error(),
+            Cause::TimedOut
+            | Cause::Malformed
+            | Cause::KeptChanging
+            | Cause::TooLong { .. }
+            | Cause::NoArp
+            | Cause::NotMulticast(_) => None,
+        }
+    }
+
+    /// Returns the kernel's own words (netlink's extended acknowledgement).
+    ///
+    /// Which errors come with a text, and which, differs from one kernel to the next.
+    pub fn kernel_message(&self) -> Option<&str> {
+        self.kernel_message.as_deref()
+    }
+
+    fn hint(&self) -> Option<&'static str> {
+        match (self.kind(), &self.operation) {
+            (ErrorKind::NotPermitted, Operation::Add(..) | Operation::Remove(..)) => {
+                Some("needs CAP_NET_ADMIN")
+            }
+            (ErrorKind::NotPermitted, Operation::OpenAnnouncer(_) | Operation::OpenVrrp(_)) => {
+                Some("needs CAP_NET_RAW")
+            }
+            (ErrorKind::InterfaceDown, _) => Some("is the interface up?"),
+            _ => match (self.raw_os_error(), &self.operation) {
+                (Some(libc::EINVAL | libc::EADDRNOTAVAIL), Operation::Send(_)) => {
+                    Some("is the source still an address of this host?")
+                }
+                _ => None,
+            },
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let (Operation::FindInterface(name), ErrorKind::NoSuchInterface) = (&self.operation, self.kind()) {
+            return write!(f, "no interface named {name}");
+        }
+        write!(f, "cannot {}: {}", self.operation, self.cause)?;
+        match (self.kernel_message(), self.hint()) {
+            (None, None) => Ok(()),
+            (Some(text), None) | (None, Some(text)) => write!(f, " ({text})"),
+            (Some(text), Some(hint)) => write!(f, " ({text}; {hint})"),
+        }
+    }
+}
+
+impl error::Error for Error {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match &self.cause {
+            Cause::Os(error) => Some(error),
+            Cause::TimedOut
+            | Cause::Malformed
+            | Cause::KeptChanging
+            | Cause::TooLong { .. }
+            | Cause::NoArp
+            | Cause::NotMulticast(_) => None,
+        }
+    }
+}
+
+/// The classes of failure a caller can tell apart.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The thread lacks the capability that the function's documentation names (`EPERM`, `EACCES`).
+    NotPermitted,
+    /// The interface does not exist, or no longer (`ENODEV`, `ENXIO`): look it up and open again.
+    NoSuchInterface,
+    /// The interface is administratively down (`ENETDOWN`, `ENETUNREACH`): it passes when the interface comes up.
+    InterfaceDown,
+    /// A queue or buffer is full (`EAGAIN`, `ENOBUFS`): try again later.
+    Busy,
+    /// The kernel did not answer a request within a second; whether it was carried out is not known.
+    TimedOut,
+    /// A datagram did not fit: what arrived into the caller's buffer, or what was sent into an IP packet.
+    TooLong,
+    /// The kernel's list of addresses kept changing while it was read.
+    KeptChanging,
+    /// What arrived could not be understood.
+    Malformed,
+    /// The interface or address given cannot serve this purpose, whatever the kernel may say.
+    Unsuitable,
+    /// Any other error of the operating system: see [`Error::raw_os_error`].
+    Other,
+}
+
+/// What was tried, on which object. Holds names inline where the packet path may fail, so that failing allocates
+/// nothing there either.
+#[derive(Clone, Debug)]
+pub(crate) enum Operation {
+    OpenNetlink,
+    FindInterface(Box<str>),
+    ListAddresses(Name),
+    Add(Address, Name),
+    Remove(Address, Name),
+    OpenAnnouncer(Name),
+    Announce(Ipv4Addr, Name),
+    OpenVrrp(Name),
+    Send(Name),
+    Receive(Name),
+}
+
+impl Operation {
+    pub(crate) fn failed(self, failure: impl Into<Failure>) -> Error {
+        let Failure {
+            cause,
+            kernel_message,
+        } = failure.into();
+        Error {
+            operation: self,
+            cause,
+            kernel_message,
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OpenNetlink => write!(f, "open a netlink socket"),
+            Self::FindInterface(name) => write!(f, "look up interface {name}"),
+            Self::ListAddresses(name) => write!(f, "list the addresses of {name}"),
+            Self::Add(address, name) => write!(f, "add {address} to {name}"),
+            Self::Remove(address, name) => write!(f, "remove {address} from {name}"),
+            Self::OpenAnnouncer(name) => write!(f, "open an ARP announcer on {name}"),
+            Self::Announce(address, name) => write!(f, "announce {address} on {name}"),
+            Self::OpenVrrp(name) => write!(f, "open a VRRP socket on {name}"),
+            Self::Send(name) => write!(f, "send on {name}"),
+            Self::Receive(name) => write!(f, "receive on {name}"),
+        }
+    }
+}
+
+/// Why an operation failed, before it is known which one it was.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) cause: Cause,
+    pub(crate) kernel_message: Option<Box<str>>,
+}
+
+impl From<Cause> for Failure {
+    fn from(cause: Cause) -> Self {
+        Self {
+            cause,
+            kernel_message: None,
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Cause::Os(error).into()
+    }
+}
+
+impl From<nix::Error> for Failure {
+    fn from(errno: nix::Error) -> Self {
+        Cause::Os(errno.into()).into()
+    }
+}
+
+#[derive(Debug)]
+pub(crate) enum Cause {
+    Os(io::Error),
+    TimedOut,
+    Malformed,
+    KeptChanging,
+    TooLong { length: usize, room: usize },
+    NoArp,
+    NotMulticast(Ipv4Addr),
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Os(error) => match error.raw_os_error() {
+                Some(errno) => write_lower_case(f, nix::Error::from_raw(errno).desc()),
+                None => write!(f, "{error}"),
+            },
+            Self::TimedOut => write!(f, "the kernel did not answer in time"),
+            Self::Malformed => write!(f, "malformed message"),
+            Self::KeptChanging => write!(f, "they kept changing while they were read"),
+            Self::TooLong { length, room } => {
+                write!(
+                    f,
+                    "a datagram of {length} bytes does not fit into a buffer of {room}"
+                )
+            }
+            Self::NoArp => write!(f, "the interface does not use ARP over Ethernet"),
+            Self::NotMulticast(group) => write!(f, "{group} is not a multicast address"),
+        }
+    }
+}
+
+/// Writes a system error's text to fit into a sentence, leaving words that are all capitals alone ("RPC ...").
+fn write_lower_case(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    let mut letters = text.chars();
+    match (letters.next(), letters.clone().next()) {
+        (Some(first), Some(second)) if !second.is_uppercase() => {
+            write!(f, "{}{}", first.to_lowercase(), letters.as_str())
+        }
+        _ => write!(f, "{text}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    #[test]
+    fn says_what_was_tried_why_not_and_what_would_help() {
+        let eth0 = Name::new("eth0").unwrap();
+        let address: Address = "10.0.0.1/24".parse().unwrap();
+
+        let cases = [
+            (
+                Operation::Add(address, eth0).failed(os(libc::EPERM)),
+                "cannot add 10.0.0.1/24 to eth0: operation not permitted (needs CAP_NET_ADMIN)",
+                ErrorKind::NotPermitted,
+            ),
+            (
+                Operation::OpenVrrp(eth0).failed(os(libc::EPERM)),
+                "cannot open a VRRP socket on eth0: operation not permitted (needs CAP_NET_RAW)",
+                ErrorKind::NotPermitted,
+            ),
+            (
+                Operation::FindInterface("eth9".into()).failed(os(libc::ENODEV)),
+                "no interface named eth9",
+                ErrorKind::NoSuchInterface,
+            ),
+            (
+                Operation::Remove(address, eth0).failed(Failure {
+                    cause: Cause::Os(os(libc::ENODEV)),
+                    kernel_message: Some("ipv4: Device not found".into()),
+                }),
+                "cannot remove 10.0.0.1/24 from eth0: no such device (ipv4: Device not found)",
+                ErrorKind::NoSuchInterface,
+            ),
+            (
+                Operation::Send(eth0).failed(os(libc::ENETUNREACH)),
+                "cannot send on eth0: network is unreachable (is the interface up?)",
+                ErrorKind::InterfaceDown,
+            ),
+            (
+                Operation::Receive(eth0).failed(Cause::TooLong {
+                    length: 1500,
+                    room: 128,
+                }),
+                "cannot receive on eth0: a datagram of 1500 bytes does not fit into a buffer of 128",
+                ErrorKind::TooLong,
+            ),
+            (
+                Operation::OpenVrrp(eth0).failed(Cause::NotMulticast(Ipv4Addr::LOCALHOST)),
+                "cannot open a VRRP socket on eth0: 127.0.0.1 is not a multicast address",
+                ErrorKind::Unsuitable,
+            ),
+        ];
+
+        for (error, text, kind) in cases {
+            assert_eq!(error.to_string(), text);
+            assert_eq!(error.kind(), kind, "{text}");
+            assert_eq!(error.source().is_some(), error.raw_os_error().is_some(), "{text}");
+        }
+    }
+
+    fn os(errno: i32) -> io::Error {
+        io::Error::from_raw_os_error(errno)
+    }
+}

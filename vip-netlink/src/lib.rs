@@ -1,0 +1,72 @@
+//! Virtual IP addresses on Linux.
+//!
+//! What a failover daemon asks of the kernel, and nothing of what it decides: put an [`Address`] on an [`Interface`] and
+//! take it off again ([`Netlink`]), tell the neighbours where it is now ([`Announcer`]), and exchange messages with its
+//! peers over IP protocol 112 ([`VrrpSocket`]). IPv4 only so far.
+//!
+//! ```no_run
+//! use std::net::Ipv4Addr;
+//! use vip_netlink::{Address, Announcer, Change, Netlink, VrrpSocket};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut netlink = Netlink::open()?;
+//! let eth0 = netlink.interface("eth0")?;
+//! let primary = netlink.addresses(&eth0)?.first().ok_or("eth0 has no address")?.ip();
+//!
+//! // Take over 192.0.2.10: first the address, then the neighbours.
+//! let vip: Address = "192.0.2.10/32".parse()?;
+//! if netlink.add(&eth0, vip)? == Change::AlreadySo {
+//!     eprintln!("{vip} was on {} already", eth0.name());
+//! }
+//! Announcer::open(&eth0)?.announce(vip.ip())?;
+//!
+//! // Talk to the peers. The socket never blocks: wait on its file descriptor with poll, epoll or an async runtime.
+//! let vrrp = VrrpSocket::open(&eth0, primary, Ipv4Addr::new(224, 0, 0, 18))?;
+//! vrrp.send(b"a whole VRRP message")?;
+//! let mut buffer = [0; 2048];
+//! while let Some(packet) = vrrp.recv(&mut buffer)? {
+//!     println!("{} bytes from {}, TTL {}", packet.bytes.len(), packet.source, packet.ttl);
+//! }
+//!
+//! // And give it back.
+//! netlink.remove(&eth0, vip)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What to rely on
+//!
+//! - Calls are idempotent: adding what is there and removing what is not is `Ok`.
+//! - There is no thread, no signal handler and no global state. Each socket closes on `exec`, and belongs to the network
+//!   namespace of the thread that opened it.
+//! - No call waits longer than the kernel takes for one request, at most about a second.
+//! - Every error names what was tried, on what, and what would help: `cannot add 192.0.2.10/32 to eth0: operation not
+//!   permitted (needs CAP_NET_ADMIN)`. [`ErrorKind`] tells the passing ones apart.
+//!
+//! # Privileges
+//!
+//! [`Netlink::add`] and [`Netlink::remove`] need `CAP_NET_ADMIN` when they are called; [`Announcer::open`] and
+//! [`VrrpSocket::open`] need `CAP_NET_RAW`, their other functions nothing more. Both capabilities count in the user
+//! namespace that owns the network namespace, so that `unshare --user --map-root-user --net` is enough to try it all.
+
+#![warn(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::unwrap_used))]
+
+mod address;
+mod announce;
+mod error;
+mod link;
+mod message;
+mod netlink;
+mod vrrp_socket;
+
+pub use address::{Address, AddressError};
+pub use announce::Announcer;
+pub use error::{Error, ErrorKind};
+pub use link::Interface;
+pub use netlink::{Change, Netlink};
+pub use vrrp_socket::{Packet, VrrpSocket};
+
+/// Entry points for fuzzing, no part of the API.
+#[doc(hidden)]
+pub mod fuzzing;

@@ -1,0 +1,149 @@
+use std::fmt;
+
+use crate::message::{Attributes, Malformed};
+
+/// A network interface as it was when [`Netlink::interface`](crate::Netlink::interface) looked.
+///
+/// The flags are a snapshot: look again for the present state. The index stays the same until the interface is deleted.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    index: u32,
+    name: Name,
+    hardware_type: u16,
+    hardware_address: Option<[u8; 6]>,
+    flags: u32,
+    mtu: u32,
+}
+
+impl Interface {
+    /// Returns the kernel's number for the interface, never 0.
+    pub fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// Returns the name, such as `eth0`; where it was looked up by an alternative name, the real one.
+    pub fn name(&self) -> &str {
+        self.name.as_str()
+    }
+
+    /// Returns the MAC address, `None` where the interface has none of six bytes (loopback, tunnels, InfiniBand).
+    pub fn hardware_address(&self) -> Option<[u8; 6]> {
+        self.hardware_address
+    }
+
+    /// Tells whether the interface is administratively up (`IFF_UP`).
+    pub fn is_up(&self) -> bool {
+        self.flags & IFF_UP != 0
+    }
+
+    /// Tells whether the interface is operational: up and with a carrier, as far as its driver knows (`IFF_RUNNING`).
+    pub fn is_running(&self) -> bool {
+        self.flags & IFF_RUNNING != 0
+    }
+
+    /// Tells whether neighbours are found by ARP over Ethernet here: not on loopback, tunnels and the like.
+    pub fn supports_arp(&self) -> bool {
+        self.hardware_type == ARPHRD_ETHER && self.flags & (IFF_NOARP | IFF_LOOPBACK) == 0
+    }
+
+    /// Returns the largest IP packet the interface sends, in bytes.
+    pub fn mtu(&self) -> u32 {
+        self.mtu
+    }
+
+    pub(crate) fn short_name(&self) -> Name {
+        self.name
+    }
+
+    /// Reads the payload of an `RTM_NEWLINK` (`struct ifinfomsg`, linux/rtnetlink.h).
+    pub(crate) fn parse(payload: &[u8]) -> Result<Self, Malformed> {
+        let (header, attributes) = payload.split_first_chunk::<16>().ok_or(Malformed)?;
+        let &[_family, _pad, t0, t1, i0, i1, i2, i3, f0, f1, f2, f3, _, _, _, _] = header;
+        let mut name = None;
+        let mut hardware_address = None;
+        let mut mtu = 0;
+        for attribute in Attributes::new(attributes) {
+            let attribute = attribute?;
+            match attribute.kind {
+                IFLA_IFNAME => name = attribute.text().and_then(Name::new),
+                IFLA_ADDRESS => hardware_address = attribute.array().ok().filter(|mac| *mac != [0; 6]),
+                IFLA_MTU => mtu = u32::from_ne_bytes(attribute.array()?),
+                _ => {}
+            }
+        }
+        Ok(Self {
+            index: u32::from_ne_bytes([i0, i1, i2, i3]),
+            name: name.ok_or(Malformed)?,
+            hardware_type: u16::from_ne_bytes([t0, t1]),
+            hardware_address,
+            flags: u32::from_ne_bytes([f0, f1, f2, f3]),
+            mtu,
+        })
+    }
+}
+
+/// An interface's name, kept inline: at most 15 bytes (`IFNAMSIZ`, linux/if.h).
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub(crate) struct Name {
+    bytes: [u8; Self::MAX_LEN],
+    len: u8,
+}
+
+impl Name {
+    const MAX_LEN: usize = 15;
+
+    /// Takes a name the kernel could hold: 1 to 15 bytes, none of them NUL.
+    pub(crate) fn new(name: &str) -> Option<Self> {
+        let mut bytes = [0; Self::MAX_LEN];
+        bytes.get_mut(..name.len())?.copy_from_slice(name.as_bytes());
+        let len = u8::try_from(name.len()).ok().filter(|len| *len > 0)?;
+        (!name.contains('\0')).then_some(Self { bytes, len })
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        // `new` copied `len` bytes of a `&str`, so neither of these can be missing.
+        self.bytes
+            .get(..usize::from(self.len))
+            .and_then(|bytes| str::from_utf8(bytes).ok())
+            .unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.as_str())
+    }
+}
+
+const IFF_UP: u32 = nix::libc::IFF_UP as u32;
+const IFF_LOOPBACK: u32 = nix::libc::IFF_LOOPBACK as u32;
+const IFF_RUNNING: u32 = nix::libc::IFF_RUNNING as u32;
+const IFF_NOARP: u32 = nix::libc::IFF_NOARP as u32;
+const ARPHRD_ETHER: u16 = nix::libc::ARPHRD_ETHER;
+const IFLA_ADDRESS: u16 = nix::libc::IFLA_ADDRESS;
+const IFLA_IFNAME: u16 = nix::libc::IFLA_IFNAME;
+const IFLA_MTU: u16 = nix::libc::IFLA_MTU;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_the_kernel_cannot_hold_is_none() {
+        for name in [
+            "",
+            "a\0b",
+            "sixteen-bytes-ab",
+            "a name of more than 255 bytes ".repeat(9).as_str(),
+        ] {
+            assert_eq!(Name::new(name), None, "{name:?}");
+        }
+        assert_eq!(Name::new("fifteen-bytes-x").unwrap().as_str(), "fifteen-bytes-x");
+    }
+}

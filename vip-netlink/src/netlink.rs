@@ -1,0 +1,291 @@
+use std::{
+    io,
+    os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd},
+    time::{Duration, Instant},
+};
+
+use neli::{consts::socket::NlFamily, socket::NlSocket, utils::Groups};
+use nix::{
+    errno::Errno,
+    libc,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::socket::{MsgFlags, NetlinkAddr, connect, recv, send},
+};
+
+use crate::{
+    address::Address,
+    error::{Cause, Error, Failure, Operation},
+    link::{Interface, Name},
+    message::{self, Malformed, Messages, Reply},
+};
+
+/// A socket to ask the kernel about interfaces and addresses, and to change addresses.
+///
+/// It acts on the network namespace that the thread was in when it was opened. Each call is one request and its answer,
+/// and returns within about a second even if the kernel does not answer.
+#[derive(Debug)]
+pub struct Netlink {
+    socket: OwnedFd,
+    sequence: u32,
+    buffer: Vec<u8>,
+}
+
+impl Netlink {
+    /// Opens a socket. Needs no privilege.
+    ///
+    /// # Errors
+    ///
+    /// The process or the system is out of file descriptors or memory.
+    pub fn open() -> Result<Self, Error> {
+        let socket = open_socket().map_err(|error| Operation::OpenNetlink.failed(error))?;
+        Ok(Self {
+            socket,
+            sequence: 0,
+            buffer: vec![0; BUFFER_LEN],
+        })
+    }
+
+    /// Looks up an interface by its name (`RTM_GETLINK`). Needs no privilege.
+    ///
+    /// # Errors
+    ///
+    /// [`NoSuchInterface`](crate::ErrorKind::NoSuchInterface).
+    pub fn interface(&mut self, name: &str) -> Result<Interface, Error> {
+        let operation = || Operation::FindInterface(name.into());
+        let no_such_interface = || operation().failed(Errno::ENODEV);
+
+        let wanted = Name::new(name).ok_or_else(no_such_interface)?;
+        let sequence = self.next_sequence();
+        let mut found = None;
+        self.request(&message::get_link(sequence, wanted), sequence, |kind, payload| {
+            if kind == libc::RTM_NEWLINK {
+                found = Some(Interface::parse(payload)?);
+            }
+            Ok(())
+        })
+        .map_err(|failure| operation().failed(failure))?;
+        found.ok_or_else(no_such_interface)
+    }
+
+    /// Lists the IPv4 addresses of an interface, in the kernel's order (`RTM_GETADDR`). Needs no privilege.
+    ///
+    /// Left out is what [`Address`] cannot hold, such as 0.0.0.0, though the kernel lets a user add it.
+    ///
+    /// # Errors
+    ///
+    /// [`NoSuchInterface`](crate::ErrorKind::NoSuchInterface);
+    /// [`KeptChanging`](crate::ErrorKind::KeptChanging), after some attempts, when other programs change addresses so
+    /// fast that no consistent list can be read.
+    pub fn addresses(&mut self, interface: &Interface) -> Result<Vec<Address>, Error> {
+        let operation = || Operation::ListAddresses(interface.short_name());
+        for _ in 0..DUMP_ATTEMPTS {
+            let sequence = self.next_sequence();
+            let mut addresses = Vec::new();
+            let request = message::get_addresses(sequence, interface.index());
+            let dump = self
+                .request(&request, sequence, |kind, payload| {
+                    if kind == libc::RTM_NEWADDR {
+                        let found = Address::parse(payload)?.filter(|(index, _)| *index == interface.index());
+                        addresses.extend(found.map(|(_, address)| address));
+                    }
+                    Ok(())
+                })
+                .map_err(|failure| operation().failed(failure))?;
+            match dump {
+                Dump::Consistent => return Ok(addresses),
+                Dump::Interrupted => {}
+            }
+        }
+        Err(operation().failed(Cause::KeptChanging))
+    }
+
+    /// Adds an address to an interface (`RTM_NEWADDR`). Needs `CAP_NET_ADMIN`.
+    ///
+    /// Adding what is there changes nothing and is [`Change::AlreadySo`]. The same IP with another prefix length, or on
+    /// another interface, is another address.
+    ///
+    /// # Errors
+    ///
+    /// [`NotPermitted`](crate::ErrorKind::NotPermitted), [`NoSuchInterface`](crate::ErrorKind::NoSuchInterface).
+    pub fn add(&mut self, interface: &Interface, address: Address) -> Result<Change, Error> {
+        let sequence = self.next_sequence();
+        let request = message::new_address(sequence, interface.index(), address);
+        self.change(&request, sequence, libc::EEXIST)
+            .map_err(|failure| Operation::Add(address, interface.short_name()).failed(failure))
+    }
+
+    /// Removes an address from an interface (`RTM_DELADDR`). Needs `CAP_NET_ADMIN`.
+    ///
+    /// Removing what is not there changes nothing and is [`Change::AlreadySo`]. When the address is the first of its
+    /// subnet on the interface, the kernel removes the others of that subnet too, unless the sysctl
+    /// `promote_secondaries` is set; a `/32` is a subnet of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`NotPermitted`](crate::ErrorKind::NotPermitted), [`NoSuchInterface`](crate::ErrorKind::NoSuchInterface).
+    pub fn remove(&mut self, interface: &Interface, address: Address) -> Result<Change, Error> {
+        let sequence = self.next_sequence();
+        let request = message::delete_address(sequence, interface.index(), address);
+        self.change(&request, sequence, libc::EADDRNOTAVAIL)
+            .map_err(|failure| Operation::Remove(address, interface.short_name()).failed(failure))
+    }
+
+    fn change(&mut self, request: &[u8], sequence: u32, already_so: i32) -> Result<Change, Failure> {
+        match self.request(request, sequence, |_, _| Ok(())) {
+            Ok(_) => Ok(Change::Made),
+            Err(Failure {
+                cause: Cause::Os(error),
+                ..
+            }) if error.raw_os_error() == Some(already_so) => Ok(Change::AlreadySo),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Sends a request and hands each object of the answer to `on_data`, until the kernel says that this was all.
+    fn request(
+        &mut self,
+        request: &[u8],
+        sequence: u32,
+        mut on_data: impl FnMut(u16, &[u8]) -> Result<(), Malformed>,
+    ) -> Result<Dump, Failure> {
+        let deadline = Instant::now() + TIMEOUT;
+        retry(|| send(self.socket.as_raw_fd(), request, MsgFlags::empty()))?;
+        let mut dump = Dump::Consistent;
+        loop {
+            let datagram = receive(self.socket.as_fd(), &mut self.buffer, deadline)?;
+            for message in Messages::new(datagram) {
+                let message = message?;
+                if message.sequence() != sequence {
+                    continue; // The late answer to a request that timed out.
+                }
+                if message.is_dump_interrupted() {
+                    dump = Dump::Interrupted;
+                }
+                match message.read()? {
+                    Reply::Data { kind, payload } => on_data(kind, payload)?,
+                    Reply::End(outcome) if outcome.errno == 0 => return Ok(dump),
+                    Reply::End(outcome) => {
+                        return Err(Failure {
+                            cause: Cause::Os(io::Error::from_raw_os_error(outcome.errno)),
+                            kernel_message: outcome.text.map(Into::into),
+                        });
+                    }
+                    Reply::Nothing => {}
+                }
+            }
+        }
+    }
+
+    fn next_sequence(&mut self) -> u32 {
+        self.sequence = self.sequence.wrapping_add(1);
+        self.sequence
+    }
+}
+
+impl AsFd for Netlink {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// What adding or removing did.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "there is no third way")]
+pub enum Change {
+    /// The kernel carried it out.
+    Made,
+    /// It was so before.
+    AlreadySo,
+}
+
+impl From<Malformed> for Failure {
+    fn from(Malformed: Malformed) -> Self {
+        Cause::Malformed.into()
+    }
+}
+
+#[derive(Copy, Clone, Debug)]
+enum Dump {
+    Consistent,
+    Interrupted,
+}
+
+fn open_socket() -> io::Result<OwnedFd> {
+    let socket = NlSocket::connect(NlFamily::Route, None, Groups::empty())?;
+    socket.enable_ext_ack(true).or_else(accept_an_old_kernel)?;
+    socket
+        .enable_strict_checking(true)
+        .or_else(accept_an_old_kernel)?;
+    let socket = into_owned_fd(socket);
+    // A connected netlink socket takes messages from its peer alone: here from the kernel, not from other processes.
+    connect(socket.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
+    Ok(socket)
+}
+
+/// Options that only bring more detail or less data; without them the answers are read just the same.
+fn accept_an_old_kernel(error: io::Error) -> io::Result<()> {
+    if error.raw_os_error() == Some(libc::ENOPROTOOPT) {
+        Ok(())
+    } else {
+        Err(error)
+    }
+}
+
+fn into_owned_fd(socket: NlSocket) -> OwnedFd {
+    // SAFETY: `into_raw_fd` gives up the only owner of an open file descriptor.
+    #[expect(
+        unsafe_code,
+        reason = "neli's socket converts to nothing safer than a raw descriptor"
+    )]
+    unsafe {
+        OwnedFd::from_raw_fd(socket.into_raw_fd())
+    }
+}
+
+fn receive<'b>(socket: BorrowedFd<'_>, buffer: &'b mut [u8], deadline: Instant) -> Result<&'b [u8], Failure> {
+    loop {
+        // With MSG_TRUNC the result is the datagram's length, even where that is more than fits.
+        match retry(|| {
+            recv(
+                socket.as_raw_fd(),
+                buffer,
+                MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC,
+            )
+        }) {
+            Ok(length) => {
+                let room = buffer.len();
+                return buffer
+                    .get(..length)
+                    .ok_or_else(|| Cause::TooLong { length, room }.into());
+            }
+            Err(Errno::EAGAIN) => wait(socket, deadline)?,
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+}
+
+fn wait(socket: BorrowedFd<'_>, deadline: Instant) -> Result<(), Failure> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Err(Cause::TimedOut.into());
+    }
+    let timeout = PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX);
+    match poll(&mut [PollFd::new(socket, PollFlags::POLLIN)], timeout) {
+        Ok(_) | Err(Errno::EINTR) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+fn retry<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
+    loop {
+        match call() {
+            Err(Errno::EINTR) => {}
+            result => return result,
+        }
+    }
+}
+
+const TIMEOUT: Duration = Duration::from_secs(1);
+const DUMP_ATTEMPTS: usize = 8;
+/// The kernel's dumps come in datagrams of at most this size.
+const BUFFER_LEN: usize = 32 * 1024;

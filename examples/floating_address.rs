@@ -31,13 +31,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut router = VrrpRouter::new();
     router.add(
         interface.index(),
-        Config::builder(Vrid::new(51)?, source, [vip.ip()])
-            .priority(priority)
-            .build()?,
+        Config::builder(Vrid::new(51)?, source, [vip.ip()]).priority(priority).build()?,
     )?;
     router.start(clock.now());
 
-    let mut buffer = [0; 1500];
+    let mut buffer = [0; 65535]; // No packet is longer: a host of the LAN may send fragments of any size.
     loop {
         // Packets first, then deadlines, then what follows from both.
         while let Some(packet) = socket.recv(&mut buffer)? {
@@ -55,15 +53,20 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         router.handle_timeout(clock.now());
         while let Some((_, output)) = router.poll_output() {
-            match output {
+            let done = match output {
                 Output::Advertise(advertisement) => {
-                    socket.send(advertisement.encode(&mut [0; Advertisement::MAX_LEN])?)?;
+                    socket.send(advertisement.encode(&mut [0; Advertisement::MAX_LEN])?)
                 }
-                Output::Acquire(_) => drop(netlink.add(&interface, vip)?),
-                Output::Release(_) => drop(netlink.remove(&interface, vip)?),
-                Output::Announce(_) => announcer.announce(vip.ip())?,
-                Output::Transition(transition) => println!("{transition}"),
-            }
+                Output::Acquire(_) => netlink.add(&interface, vip).map(drop),
+                Output::Release(_) => netlink.remove(&interface, vip).map(drop),
+                Output::Announce(_) => announcer.announce(vip.ip()),
+                Output::Transition(transition) => {
+                    println!("{transition}");
+                    Ok(())
+                }
+            };
+            // None of these ends a failover daemon: an interface that is down comes up again.
+            done.unwrap_or_else(|error| eprintln!("{error}"));
         }
 
         // A router that is shut down has no deadline left, and nothing more to do.

@@ -8,3 +8,8 @@ mod signals;
 
 pub use node::{Event, Node, RouterSettings, Settings};
 pub use signals::termination_signals;
+
+/// The README's loop compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}

@@ -56,7 +56,7 @@ pub struct Node {
     clock: Clock,
     router: VrrpRouter,
     hands: Hands,
-    buffer: [u8; LONGEST_PACKET],
+    buffer: Box<[u8; LONGEST_PACKET]>,
 }
 
 impl Node {
@@ -78,10 +78,7 @@ impl Node {
             virtual_addresses.push((Vrid::new(router.vrid)?, addresses.collect::<Result<Vec<_>, _>>()?));
         }
         let is_virtual = |ip| {
-            virtual_addresses
-                .iter()
-                .flat_map(|(_, addresses)| addresses)
-                .any(|address| address.ip() == ip)
+            virtual_addresses.iter().flat_map(|(_, addresses)| addresses).any(|address| address.ip() == ip)
         };
         let present = netlink.addresses(&interface)?;
         let source = present
@@ -93,11 +90,7 @@ impl Node {
         let mut router = VrrpRouter::new();
         for (settings_of_one, (vrid, addresses)) in settings.routers.iter().zip(&virtual_addresses) {
             let ips = addresses.iter().map(Address::ip);
-            let config = configure(
-                settings,
-                Config::builder(*vrid, source, ips),
-                settings_of_one.priority,
-            )?;
+            let config = configure(settings, Config::builder(*vrid, source, ips), settings_of_one.priority)?;
             router.add(interface.index(), config)?;
         }
         let hands = Hands {
@@ -107,12 +100,7 @@ impl Node {
             interface,
             virtual_addresses,
         };
-        Ok(Self {
-            clock: Clock::new(),
-            router,
-            hands,
-            buffer: [0; LONGEST_PACKET],
-        })
+        Ok(Self { clock: Clock::new(), router, hands, buffer: Box::new([0; LONGEST_PACKET]) })
     }
 
     /// Starts the virtual routers.
@@ -136,10 +124,7 @@ impl Node {
     pub fn wait(&self, others: &[BorrowedFd<'_>]) -> io::Result<bool> {
         let mut fds = vec![PollFd::new(self.hands.socket.as_fd(), PollFlags::POLLIN)];
         fds.extend(others.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)));
-        let timeout = self
-            .router
-            .poll_timeout()
-            .map(|deadline| TimeSpec::from(deadline - self.clock.now()));
+        let timeout = self.router.poll_timeout().map(|deadline| TimeSpec::from(deadline - self.clock.now()));
         match ppoll(&mut fds, timeout, None) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(error.into()),
@@ -152,7 +137,7 @@ impl Node {
         // Packets before deadlines: an advertisement that has waited proves that its sender lives. But so many at the
         // most, for a flood of them must not keep a Master from advertising.
         for _ in 0..MOST_PACKETS_IN_A_TURN {
-            match self.hands.socket.recv(&mut self.buffer) {
+            match self.hands.socket.recv(self.buffer.as_mut_slice()) {
                 Ok(Some(packet)) => {
                     let received = Received {
                         interface: self.hands.interface.index(),
@@ -162,10 +147,7 @@ impl Node {
                         bytes: packet.bytes,
                     };
                     if let Err(discard) = self.router.handle_packet(self.clock.now(), received) {
-                        log(Event::Discarded {
-                            source: packet.source,
-                            discard,
-                        });
+                        log(Event::Discarded { source: packet.source, discard });
                     }
                     self.carry_out(log);
                 }
@@ -189,10 +171,7 @@ impl Node {
                 Output::Acquire(_) => self.hands.acquire(id.vrid, log),
                 Output::Release(_) => self.hands.release(id.vrid, log),
                 Output::Announce(_) => self.hands.announce(id.vrid, log),
-                Output::Transition(transition) => log(Event::Transition {
-                    vrid: id.vrid,
-                    transition,
-                }),
+                Output::Transition(transition) => log(Event::Transition { vrid: id.vrid, transition }),
             }
         }
     }
@@ -250,9 +229,7 @@ impl Hands {
         let Ok(message) = advertisement.encode(&mut buffer) else {
             return;
         };
-        self.socket
-            .send(message)
-            .unwrap_or_else(|error| log(Event::Problem(error)));
+        self.socket.send(message).unwrap_or_else(|error| log(Event::Problem(error)));
     }
 
     fn acquire(&mut self, vrid: Vrid, log: &mut dyn FnMut(Event)) {
@@ -276,9 +253,7 @@ impl Hands {
 
     fn announce(&self, vrid: Vrid, log: &mut dyn FnMut(Event)) {
         for address in of(&self.virtual_addresses, vrid) {
-            self.announcer
-                .announce(address.ip())
-                .unwrap_or_else(|error| log(Event::Problem(error)));
+            self.announcer.announce(address.ip()).unwrap_or_else(|error| log(Event::Problem(error)));
         }
     }
 }
@@ -302,19 +277,15 @@ fn configure(
     let config = builder
         .priority(Priority::new(priority))
         .interval(AdvertInterval::from_secs(settings.interval_secs)?)
-        .preempt(if settings.preempt {
-            Preempt::Allow
-        } else {
-            Preempt::Forbid
-        })
+        .preempt(if settings.preempt { Preempt::Allow } else { Preempt::Forbid })
         .authentication(authentication)
         .group(settings.group)
         .build()?;
     Ok(config)
 }
 
-/// The longest packet an interface with a common MTU delivers.
-const LONGEST_PACKET: usize = 1500;
+/// No IPv4 packet is longer, whatever fragments it came in.
+const LONGEST_PACKET: usize = 65535;
 
 /// More than a socket's buffer holds of the shortest packets.
 const MOST_PACKETS_IN_A_TURN: u32 = 1024;

@@ -23,20 +23,12 @@ pub(crate) fn read(frame: &[u8], plan: &Plan) -> Option<(usize, What)> {
     let Some(LinkSlice::Ethernet2(ethernet)) = &packet.link else {
         return None;
     };
-    let node = NODES
-        .into_iter()
-        .find(|node| hardware_address(*node) == ethernet.source())?;
+    let node = NODES.into_iter().find(|node| hardware_address(*node) == ethernet.source())?;
     match packet.net? {
         NetSlice::Ipv4(ip) if ip.header().protocol().0 == PROTOCOL => {
             let advertisement = Advertisement::decode(ip.payload().payload).ok()?;
             let (vrid, priority) = (advertisement.vrid().get(), advertisement.priority().get());
-            Some((
-                node,
-                What::Advertisement {
-                    router: plan.by_vrid(vrid)?,
-                    priority,
-                },
-            ))
+            Some((node, What::Advertisement { router: plan.by_vrid(vrid)?, priority }))
         }
         NetSlice::Ipv4(ip) => {
             let Some(TransportSlice::Icmpv4(icmp)) = packet.transport else {

@@ -89,13 +89,7 @@ fn main() -> ExitCode {
 fn play(args: &Args) -> Result<bool> {
     // Namespaces first: the kernel gives them to a process of one thread only.
     let permitted = if args.simulate { None } else { Some(lab::enter()) };
-    let plan = Plan::new(
-        args.dual,
-        !args.no_preempt,
-        args.advert_interval,
-        args.auth.clone(),
-        args.group,
-    );
+    let plan = Plan::new(args.dual, !args.no_preempt, args.advert_interval, args.auth.clone(), args.group);
     let pcap = args.pcap.as_deref().map(Pcap::create).transpose()?;
     if let Some(path) = &args.json {
         // Found out now, not after a minute of scenes.
@@ -105,22 +99,11 @@ fn play(args: &Args) -> Result<bool> {
     let mut screen = Screen::new();
     let report = match permitted {
         Some(Ok(())) => {
-            screen.title(
-                "namespaces: a LAN of real kernels' networking, in real time",
-                &plan,
-            );
-            play_in(
-                &mut Namespaces::new(&plan, pcap)?,
-                "namespaces",
-                &plan,
-                &mut screen,
-            )?
+            screen.title("namespaces: a LAN of real kernels' networking, in real time", &plan);
+            play_in(&mut Namespaces::new(&plan, pcap)?, "namespaces", &plan, &mut screen)?
         }
         Some(Err(refusal)) => {
-            screen.title(
-                &format!("SIMULATED, on a virtual LAN and clock, because {refusal}"),
-                &plan,
-            );
+            screen.title(&format!("SIMULATED, on a virtual LAN and clock, because {refusal}"), &plan);
             play_in(&mut Simulated::new(&plan, pcap)?, "simulated", &plan, &mut screen)?
         }
         None => {

@@ -81,11 +81,7 @@ impl Namespaces {
             PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.capture.as_fd(), PollFlags::POLLIN),
         ];
-        let outputs = self
-            .processes
-            .iter()
-            .flatten()
-            .filter_map(|process| process.child.stdout.as_ref());
+        let outputs = self.processes.iter().flatten().filter_map(|process| process.child.stdout.as_ref());
         fds.extend(outputs.map(|output| PollFd::new(output.as_fd(), PollFlags::POLLIN)));
         let timeout = until.min(self.client.next_ping).saturating_sub(self.now());
         match ppoll(&mut fds, Some(timeout.into()), None) {
@@ -101,11 +97,7 @@ impl Namespaces {
                 pcap.write(frame.realtime, frame.bytes)?;
             }
             if let Some((node, what)) = frames::read(frame.bytes, &self.plan) {
-                self.seen.push_back(Seen {
-                    at: frame.monotonic.saturating_sub(self.began),
-                    node,
-                    what,
-                });
+                self.seen.push_back(Seen { at: frame.monotonic.saturating_sub(self.began), node, what });
             }
         }
         Ok(())
@@ -120,33 +112,17 @@ impl Namespaces {
             for line in lines {
                 let what = match line.says {
                     Says::Note(text) => What::Note(text),
-                    Says::Transition {
-                        vrid,
-                        from,
-                        to,
-                        reason,
-                    } => {
+                    Says::Transition { vrid, from, to, reason } => {
                         let Some(router) = self.plan.by_vrid(vrid) else {
                             continue;
                         };
-                        What::Transition {
-                            router,
-                            from: from.into(),
-                            to: to.into(),
-                            reason,
-                        }
+                        What::Transition { router, from: from.into(), to: to.into(), reason }
                     }
                 };
-                self.seen.push_back(Seen {
-                    at: line.at.saturating_sub(self.began),
-                    node,
-                    what,
-                });
+                self.seen.push_back(Seen { at: line.at.saturating_sub(self.began), node, what });
             }
             if ended {
-                self.processes[node]
-                    .take()
-                    .map_or(Ok(()), |process| process.reap(NAMES[node]))?;
+                self.processes[node].take().map_or(Ok(()), |process| process.reap(NAMES[node]))?;
             }
         }
         Ok(())
@@ -221,11 +197,7 @@ impl Process {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
-        let process = Self {
-            child,
-            partial: Vec::new(),
-            is_to_end: false,
-        };
+        let process = Self { child, partial: Vec::new(), is_to_end: false };
         if let Some(output) = &process.child.stdout {
             fcntl(output, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         }
@@ -247,11 +219,7 @@ impl Process {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
             Err(error) => return Err(error.into()),
         };
-        let complete = self
-            .partial
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |end| end + 1);
+        let complete = self.partial.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         let lines = serde_json::Deserializer::from_slice(&self.partial[..complete]).into_iter();
         let lines = lines.collect::<std::result::Result<_, _>>()?;
         self.partial.drain(..complete);
@@ -290,11 +258,7 @@ impl Client {
         // IPPROTO_RAW sends what it is given, IP header included, and receives nothing: the answers are seen on the LAN.
         let socket =
             host.run(|| Socket::new(Domain::IPV4, Type::RAW.nonblocking(), Some(IPPROTO_RAW.into())))??;
-        Ok(Self {
-            socket,
-            sequence: 0,
-            next_ping: Duration::ZERO,
-        })
+        Ok(Self { socket, sequence: 0, next_ping: Duration::ZERO })
     }
 
     /// Pings every address once, if it is time.
@@ -308,9 +272,7 @@ impl Client {
         for router in &plan.routers {
             let to = SocketAddrV4::new(router.vip, 0);
             // An address that nobody answers for is what is being measured, not an error.
-            let _ = self
-                .socket
-                .send_to(&frames::ping(router.vip, self.sequence), &to.into());
+            let _ = self.socket.send_to(&frames::ping(router.vip, self.sequence), &to.into());
         }
         Ok(())
     }

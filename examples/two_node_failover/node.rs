@@ -23,12 +23,7 @@ pub(crate) struct Line {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Says {
-    Transition {
-        vrid: u8,
-        from: Phase,
-        to: Phase,
-        reason: String,
-    },
+    Transition { vrid: u8, from: Phase, to: Phase, reason: String },
     Note(String),
 }
 
@@ -87,10 +82,7 @@ fn say(event: &Event) -> Result<()> {
         },
         Event::Released(_) | Event::Discarded { .. } | Event::Problem(_) | _ => Says::Note(event.to_string()),
     };
-    let mut line = serde_json::to_vec(&Line {
-        at: monotonic()?,
-        says,
-    })?;
+    let mut line = serde_json::to_vec(&Line { at: monotonic()?, says })?;
     line.push(b'\n');
     io::stdout().write_all(&line)?;
     Ok(io::stdout().flush()?)

@@ -30,9 +30,7 @@ impl Pcap {
     }
 
     fn words<const N: usize>(&mut self, words: [u32; N]) -> io::Result<()> {
-        words
-            .iter()
-            .try_for_each(|word| self.0.write_all(&word.to_le_bytes()))
+        words.iter().try_for_each(|word| self.0.write_all(&word.to_le_bytes()))
     }
 }
 

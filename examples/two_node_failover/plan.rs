@@ -45,24 +45,10 @@ impl Plan {
         password: Option<String>,
         group: Ipv4Addr,
     ) -> Self {
-        let first = Router {
-            vrid: 50,
-            vip: Ipv4Addr::new(172, 18, 50, 50),
-            priorities: [100, 98],
-        };
-        let second = Router {
-            vrid: 51,
-            vip: Ipv4Addr::new(172, 18, 51, 51),
-            priorities: [98, 100],
-        };
+        let first = Router { vrid: 50, vip: Ipv4Addr::new(172, 18, 50, 50), priorities: [100, 98] };
+        let second = Router { vrid: 51, vip: Ipv4Addr::new(172, 18, 51, 51), priorities: [98, 100] };
         let routers = if dual { vec![first, second] } else { vec![first] };
-        Self {
-            routers,
-            preempt,
-            interval_secs,
-            password,
-            group,
-        }
+        Self { routers, preempt, interval_secs, password, group }
     }
 
     /// What a node's process is told.
@@ -109,9 +95,7 @@ impl Plan {
 }
 
 pub(crate) fn parse_password(text: &str) -> Result<String, String> {
-    Password::new(text)
-        .map(|_| text.to_owned())
-        .map_err(|error| error.to_string())
+    Password::new(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
 pub(crate) fn parse_group(text: &str) -> Result<Ipv4Addr, String> {

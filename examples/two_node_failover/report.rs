@@ -38,24 +38,14 @@ impl Report {
         for seen in &history {
             match seen.what {
                 What::Transition { router, to, .. } => states[router][seen.node].push((seen.at, Some(to))),
-                What::Gone => states
-                    .iter_mut()
-                    .for_each(|states| states[seen.node].push((seen.at, None))),
+                What::Gone => states.iter_mut().for_each(|states| states[seen.node].push((seen.at, None))),
                 What::Reply { router } => replies[router].push(seen.at),
                 What::Advertisement { .. } | What::Note(_) => {}
             }
         }
         let end = history.last().map_or(Duration::ZERO, |seen| seen.at);
         let vrids = plan.routers.iter().map(|router| router.vrid).collect();
-        Self {
-            mode,
-            ok,
-            scenes,
-            states,
-            replies,
-            end,
-            vrids,
-        }
+        Self { mode, ok, scenes, states, replies, end, vrids }
     }
 
     /// The results as data.
@@ -113,10 +103,7 @@ impl Report {
                 number(scene.outage.map(milliseconds)),
                 number(scene.restored.map(milliseconds)),
                 names(&scene.masters),
-                scene
-                    .fault
-                    .as_ref()
-                    .map_or(String::new(), |fault| format!("  FAILED: {fault}")),
+                scene.fault.as_ref().map_or(String::new(), |fault| format!("  FAILED: {fault}")),
             );
         }
         println!(
@@ -161,11 +148,7 @@ impl Report {
         let before = states.partition_point(|(at, _)| *at < from);
         let within = states.iter().skip(before).take_while(|(at, _)| *at < to);
         let entered = before.checked_sub(1).and_then(|last| states.get(last));
-        let states: Vec<_> = entered
-            .into_iter()
-            .chain(within)
-            .map(|(_, state)| *state)
-            .collect();
+        let states: Vec<_> = entered.into_iter().chain(within).map(|(_, state)| *state).collect();
         if states.contains(&Some(State::Master)) {
             '#'
         } else if states.contains(&Some(State::Backup)) {

@@ -41,15 +41,7 @@ pub(crate) fn play(
 ) -> Result<(Vec<Scene>, Vec<Seen>)> {
     let states = vec![[None; 2]; plan.routers.len()];
     let (history, scenes) = (Vec::new(), Vec::new());
-    let mut stage = Stage {
-        world,
-        plan,
-        screen,
-        history,
-        is_running: [false; 2],
-        states,
-        scenes,
-    };
+    let mut stage = Stage { world, plan, screen, history, is_running: [false; 2], states, scenes };
     stage.open()?;
     for router in 0..plan.routers.len() {
         stage.crash_and_return(router)?;
@@ -118,10 +110,7 @@ impl<W: World> Stage<'_, W> {
             of: master,
             takes: stage.plan.master_down_interval(router, other),
         });
-        let begin = self.act(&format!(
-            "{} is killed with SIGKILL; its kernel goes on",
-            NAMES[master]
-        ));
+        let begin = self.act(&format!("{} is killed with SIGKILL; its kernel goes on", NAMES[master]));
         self.world.kill(master)?;
         self.forget(master);
         self.observe("crash", begin, changes)?;
@@ -148,13 +137,8 @@ impl<W: World> Stage<'_, W> {
             of: master,
             takes: stage.plan.master_down_interval(router, other),
         });
-        let changes = changes
-            .into_iter()
-            .map(|change| Change {
-                masters: NODES.to_vec(),
-                ..change
-            })
-            .collect();
+        let changes =
+            changes.into_iter().map(|change| Change { masters: NODES.to_vec(), ..change }).collect();
         let begin = self.act(&format!("the cable of {} is cut", NAMES[master]));
         self.world.cut(master)?;
         self.observe("cut", begin, changes)?;
@@ -175,13 +159,7 @@ impl<W: World> Stage<'_, W> {
             if stage.plan.preempt && stage.best(router) == node {
                 (vec![node], node, Timing::FromStart { takes })
             } else {
-                (
-                    vec![1 - node],
-                    1 - node,
-                    Timing::Unchanged {
-                        watch: takes + SETTLE,
-                    },
-                )
+                (vec![1 - node], 1 - node, Timing::Unchanged { watch: takes + SETTLE })
             }
         });
         let begin = self.act(&format!("{} {how}", NAMES[node]));
@@ -192,12 +170,7 @@ impl<W: World> Stage<'_, W> {
     fn changes(&self, of: impl Fn(&Self, usize) -> (Vec<usize>, usize, Timing)) -> Vec<Change> {
         let changes = (0..self.plan.routers.len()).map(|router| {
             let (masters, winner, timing) = of(self, router);
-            Change {
-                router,
-                masters,
-                winner,
-                timing,
-            }
+            Change { router, masters, winner, timing }
         });
         changes.collect()
     }
@@ -209,9 +182,7 @@ impl<W: World> Stage<'_, W> {
             let timing = if stage.masters(router) == [node] {
                 timing(stage, router, other)
             } else {
-                Timing::Unchanged {
-                    watch: Duration::ZERO,
-                }
+                Timing::Unchanged { watch: Duration::ZERO }
             };
             (vec![other], other, timing)
         })
@@ -243,11 +214,7 @@ impl<W: World> Stage<'_, W> {
     fn forget(&mut self, node: usize) {
         self.is_running[node] = false;
         self.states.iter_mut().for_each(|states| states[node] = None);
-        self.history.push(Seen {
-            at: self.world.now(),
-            node,
-            what: What::Gone,
-        });
+        self.history.push(Seen { at: self.world.now(), node, what: What::Gone });
     }
 
     /// Lets time pass until something is so, or until a moment; tells whether it is so.
@@ -275,11 +242,7 @@ impl<W: World> Stage<'_, W> {
 
     /// Waits until every change has come about and has lasted a moment, and measures it.
     fn observe(&mut self, name: &'static str, begin: Duration, changes: Vec<Change>) -> Result<()> {
-        let longest = changes
-            .iter()
-            .map(|change| change.timing.takes(self.plan))
-            .max()
-            .unwrap_or_default();
+        let longest = changes.iter().map(|change| change.timing.takes(self.plan)).max().unwrap_or_default();
         let text = format!("{name}: the protocol takes {:.1} s", longest.as_secs_f64());
         let done = |stage: &Self| changes.iter().all(|change| stage.has_come_about(change, begin));
         let in_time = self.wait(&text, begin + longest + GRACE, done)?;
@@ -298,10 +261,7 @@ impl<W: World> Stage<'_, W> {
 /// What was seen.
 impl<W: World> Stage<'_, W> {
     fn masters(&self, router: usize) -> Vec<usize> {
-        NODES
-            .into_iter()
-            .filter(|node| self.states[router][*node] == Some(State::Master))
-            .collect()
+        NODES.into_iter().filter(|node| self.states[router][*node] == Some(State::Master)).collect()
     }
 
     fn master(&self, router: usize) -> Result<usize> {
@@ -342,12 +302,7 @@ impl<W: World> Stage<'_, W> {
 
     /// The protocol's own time and the time it took, once both are known.
     fn times(&self, change: &Change, begin: Duration) -> Option<(Duration, Duration)> {
-        let Change {
-            router,
-            winner,
-            timing,
-            ..
-        } = *change;
+        let Change { router, winner, timing, .. } = *change;
         let first = self.first_advertisement(router, winner, begin);
         match timing {
             Timing::FromLastAdvertisement { of, takes } => {
@@ -397,15 +352,8 @@ impl<W: World> Stage<'_, W> {
         replies.sort();
         let before = replies.partition_point(|at| *at < begin);
         let first = before.checked_sub(1).map_or(begin, |last| replies[last]);
-        let moments: Vec<_> = [first]
-            .into_iter()
-            .chain(replies.split_off(before))
-            .chain([end])
-            .collect();
-        moments
-            .windows(2)
-            .map(|pair| pair[1].saturating_sub(pair[0]))
-            .max()
+        let moments: Vec<_> = [first].into_iter().chain(replies.split_off(before)).chain([end]).collect();
+        moments.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max()
     }
 
     fn has_come_about(&self, change: &Change, begin: Duration) -> bool {
@@ -437,11 +385,7 @@ impl<W: World> Stage<'_, W> {
             protocol,
             takeover,
             outage: self.outage(change.router, begin, end),
-            restored: if is_unchanged {
-                None
-            } else {
-                self.restored(change, begin)
-            },
+            restored: if is_unchanged { None } else { self.restored(change, begin) },
             masters: self.masters(change.router),
             fault: None,
         };
@@ -472,9 +416,7 @@ impl Scene {
         }
         match self.over_protocol_ms() {
             Some(over) if over > bound => {
-                return Some(format!(
-                    "{over:.1} ms over the protocol's time, more than {bound}"
-                ));
+                return Some(format!("{over:.1} ms over the protocol's time, more than {bound}"));
             }
             // Clocks of different processes are compared: half a millisecond is no contradiction.
             Some(over) if over < -0.5 => return Some(format!("{:.1} ms before the protocol's time", -over)),
@@ -510,11 +452,7 @@ impl Timing {
 pub(crate) fn names(nodes: &[usize]) -> String {
     match nodes {
         [] => "nobody".to_owned(),
-        nodes => nodes
-            .iter()
-            .map(|node| NAMES[*node])
-            .collect::<Vec<_>>()
-            .join(" and "),
+        nodes => nodes.iter().map(|node| NAMES[*node]).collect::<Vec<_>>().join(" and "),
     }
 }
 

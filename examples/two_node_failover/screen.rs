@@ -23,11 +23,7 @@ impl Screen {
     pub(crate) const REFRESH: Duration = Duration::from_millis(100);
 
     pub(crate) fn new() -> Self {
-        Self {
-            is_terminal: io::stdout().is_terminal(),
-            turns: 0,
-            has_progress: false,
-        }
+        Self { is_terminal: io::stdout().is_terminal(), turns: 0, has_progress: false }
     }
 
     pub(crate) fn title(&mut self, mode: &str, plan: &Plan) {
@@ -51,16 +47,9 @@ impl Screen {
     pub(crate) fn show(&mut self, seen: &Seen, plan: &Plan) {
         let (at, node) = (seen.at.as_secs_f64(), NAMES[seen.node]);
         match &seen.what {
-            What::Transition {
-                router,
-                from,
-                to,
-                reason,
-            } => {
+            What::Transition { router, from, to, reason } => {
                 let vrid = plan.routers[*router].vrid;
-                self.line(&format!(
-                    "{at:>9.3} s  {node}  router {vrid}  {from} -> {to}: {reason}"
-                ));
+                self.line(&format!("{at:>9.3} s  {node}  router {vrid}  {from} -> {to}: {reason}"));
             }
             What::Note(text) => self.line(&format!("{at:>9.3} s  {node}  {text}")),
             What::Advertisement { .. } | What::Reply { .. } | What::Gone => {}
@@ -76,10 +65,7 @@ impl Screen {
                 scene.name,
                 names(&scene.masters)
             )),
-            Some(fault) => self.line(&format!(
-                "             FAILED: {}, router {vrid}: {fault}",
-                scene.name
-            )),
+            Some(fault) => self.line(&format!("             FAILED: {}, router {vrid}: {fault}", scene.name)),
         }
     }
 
@@ -90,10 +76,7 @@ impl Screen {
         }
         self.turns += 1;
         let sign = ['|', '/', '-', '\\'][self.turns / 8 % 4];
-        print!(
-            "\r\x1b[K          {sign}  {text}, {:.1} s passed",
-            waited.as_secs_f64()
-        );
+        print!("\r\x1b[K          {sign}  {text}, {:.1} s passed", waited.as_secs_f64());
         let _ = io::stdout().flush();
         self.has_progress = true;
     }

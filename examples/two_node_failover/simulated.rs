@@ -51,10 +51,7 @@ enum Happening {
 impl Simulated {
     pub(crate) fn new(plan: &Plan, pcap: Option<Pcap>) -> Result<Self> {
         let epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
-        let node = || Node {
-            holds: vec![false; plan.routers.len()],
-            ..Node::default()
-        };
+        let node = || Node { holds: vec![false; plan.routers.len()], ..Node::default() };
         let mut world = Self {
             plan: plan.clone(),
             now: Duration::ZERO,
@@ -76,13 +73,8 @@ impl Simulated {
 
     /// The earliest deadline of a living node, not before now.
     fn timer(&self) -> Option<Duration> {
-        let deadlines = self
-            .nodes
-            .iter()
-            .filter_map(|node| node.router.as_ref()?.poll_timeout());
-        deadlines
-            .min()
-            .map(|deadline| deadline.since_epoch().max(self.now))
+        let deadlines = self.nodes.iter().filter_map(|node| node.router.as_ref()?.poll_timeout());
+        deadlines.min().map(|deadline| deadline.since_epoch().max(self.now))
     }
 
     fn happen(&mut self, happening: Happening) -> Result<()> {
@@ -116,36 +108,16 @@ impl Simulated {
         self.record(&frames::advertisement(from, self.plan.group, message))?;
         let advertisement = Advertisement::decode(message)?;
         if let Some(router) = self.plan.by_vrid(advertisement.vrid().get()) {
-            self.see(
-                from,
-                What::Advertisement {
-                    router,
-                    priority: advertisement.priority().get(),
-                },
-            );
+            self.see(from, What::Advertisement { router, priority: advertisement.priority().get() });
         }
         let to = 1 - from;
         let (source, destination) = (NODE_ADDRESSES[from], self.plan.group);
-        let packet = Received {
-            interface: ETH0,
-            source,
-            destination,
-            hop_limit: 255,
-            bytes: message,
-        };
-        let Node {
-            router: Some(router),
-            is_cut: false,
-            ..
-        } = &mut self.nodes[to]
-        else {
+        let packet = Received { interface: ETH0, source, destination, hop_limit: 255, bytes: message };
+        let Node { router: Some(router), is_cut: false, .. } = &mut self.nodes[to] else {
             return Ok(());
         };
         if let Err(discard) = router.handle_packet(Instant::from_epoch(self.now), packet) {
-            self.see(
-                to,
-                What::Note(format!("packet from {source} discarded: {discard}")),
-            );
+            self.see(to, What::Note(format!("packet from {source} discarded: {discard}")));
         }
         self.carry_out(to)
     }
@@ -173,23 +145,12 @@ impl Simulated {
                 Output::Release(_) => {
                     if std::mem::take(&mut self.nodes[node].holds[router]) {
                         let vip = self.plan.routers[router].vip;
-                        self.see(
-                            node,
-                            What::Note(format!("{vip}/{} released", crate::plan::PREFIX_LEN)),
-                        );
+                        self.see(node, What::Note(format!("{vip}/{} released", crate::plan::PREFIX_LEN)));
                     }
                 }
                 Output::Transition(transition) => {
                     let (from, to, reason) = (transition.from, transition.to, transition.reason.to_string());
-                    self.see(
-                        node,
-                        What::Transition {
-                            router,
-                            from,
-                            to,
-                            reason,
-                        },
-                    );
+                    self.see(node, What::Transition { router, from, to, reason });
                 }
             }
         }
@@ -198,11 +159,7 @@ impl Simulated {
     }
 
     fn see(&mut self, node: usize, what: What) {
-        self.seen.push_back(Seen {
-            at: self.now,
-            node,
-            what,
-        });
+        self.seen.push_back(Seen { at: self.now, node, what });
     }
 
     fn record(&mut self, frame: &[u8]) -> Result<()> {
@@ -221,11 +178,7 @@ impl World for Simulated {
     fn next(&mut self, until: Duration) -> Result<Option<Seen>> {
         while self.seen.is_empty() {
             let happening = self.agenda.peek().map(|Reverse((at, ..))| *at);
-            let Some(next) = happening
-                .into_iter()
-                .chain(self.timer())
-                .min()
-                .filter(|next| *next <= until)
+            let Some(next) = happening.into_iter().chain(self.timer()).min().filter(|next| *next <= until)
             else {
                 self.now = until;
                 return Ok(None);
@@ -258,11 +211,7 @@ impl World for Simulated {
             let config = Config::builder(Vrid::new(router.vrid)?, NODE_ADDRESSES[node], [router.vip])
                 .priority(Priority::new(router.priorities[node]))
                 .interval(AdvertInterval::from_secs(settings.interval_secs)?)
-                .preempt(if settings.preempt {
-                    Preempt::Allow
-                } else {
-                    Preempt::Forbid
-                })
+                .preempt(if settings.preempt { Preempt::Allow } else { Preempt::Forbid })
                 .authentication(authentication)
                 .group(settings.group)
                 .build()?;

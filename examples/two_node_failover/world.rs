@@ -47,12 +47,7 @@ pub(crate) enum What {
     /// An answer to the client's ping of its address.
     Reply { router: usize },
     /// A change of its state, as the node tells it.
-    Transition {
-        router: usize,
-        from: State,
-        to: State,
-        reason: String,
-    },
+    Transition { router: usize, from: State, to: State, reason: String },
     /// Its process is gone.
     Gone,
     /// Anything else the node has to say.

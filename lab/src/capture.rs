@@ -32,10 +32,7 @@ impl Capture {
         socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
         setsockopt(&socket, ReceiveTimestampns, &true)?;
         socket.bind(&all_frames_of(interface))?;
-        Ok(Self {
-            socket,
-            control: cmsg_space!(libc::timespec),
-        })
+        Ok(Self { socket, control: cmsg_space!(libc::timespec) })
     }
 
     /// Takes the next frame into `buffer`; `None` when there is none now.
@@ -48,12 +45,7 @@ impl Capture {
         let (length, stamp, outgoing) = loop {
             let mut space = [IoSliceMut::new(buffer)];
             let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
-            match recvmsg::<LinkAddr>(
-                self.socket.as_raw_fd(),
-                &mut space,
-                Some(&mut self.control),
-                flags,
-            ) {
+            match recvmsg::<LinkAddr>(self.socket.as_raw_fd(), &mut space, Some(&mut self.control), flags) {
                 Ok(message) => {
                     let stamp = message.cmsgs()?.find_map(|control| {
                         if let ControlMessageOwned::ScmTimestampns(stamp) = control {
@@ -72,20 +64,14 @@ impl Capture {
         };
         let room = buffer.len();
         let too_long = || format!("a frame of {length} bytes does not fit into a buffer of {room}");
-        let bytes = buffer
-            .get(..length)
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, too_long()))?;
+        let bytes =
+            buffer.get(..length).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, too_long()))?;
 
         let now = Duration::from(clock_gettime(ClockId::CLOCK_REALTIME)?);
         let monotonic_now = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC)?);
         let realtime = stamp.unwrap_or(now);
         let monotonic = monotonic_now.saturating_sub(now.saturating_sub(realtime));
-        Ok(Some(Frame {
-            bytes,
-            realtime,
-            monotonic,
-            outgoing,
-        }))
+        Ok(Some(Frame { bytes, realtime, monotonic, outgoing }))
     }
 }
 

@@ -74,10 +74,7 @@ pub fn need(program: &str) -> Option<PathBuf> {
         .map(|directory| directory.join(program))
         .find(|file| file.is_file());
     if found.is_none() {
-        assert!(
-            !is_required(),
-            "{program} is not installed, and REQUIRE_LAB=1 asks for it"
-        );
+        assert!(!is_required(), "{program} is not installed, and REQUIRE_LAB=1 asks for it");
         eprintln!("skipped: {program} is not installed");
     }
     found

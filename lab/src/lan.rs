@@ -16,7 +16,14 @@ pub struct Lan {
     rtnl: Rtnl,
     monitor: LinkMonitor,
     bridge: i32,
-    ports: BTreeMap<String, i32>,
+    ports: BTreeMap<String, Port>,
+}
+
+#[derive(Debug)]
+struct Port {
+    index: i32,
+    /// Held only so that it does not go while it is plugged in, and the cable with it.
+    _host: Namespace,
 }
 
 impl Lan {
@@ -24,26 +31,19 @@ impl Lan {
     ///
     /// # Errors
     ///
-    /// `EPERM` without [`enter`](crate::enter) before; the kernel has no bridges.
+    /// `EPERM` without [`enter`](crate::enter()) before; the kernel has no bridges.
     pub fn new() -> io::Result<Self> {
         let namespace = Namespace::new()?;
         let (rtnl, monitor) = open(&namespace)?;
-        rtnl.create_bridge(BRIDGE)
-            .map_err(context(&"cannot create a bridge"))?;
+        rtnl.create_bridge(BRIDGE).map_err(context(&"cannot create a bridge"))?;
         let bridge = rtnl.link(BRIDGE)?.index;
         rtnl.set_up(bridge, true)?;
-        Ok(Self {
-            namespace,
-            rtnl,
-            monitor,
-            bridge,
-            ports: BTreeMap::new(),
-        })
+        Ok(Self { namespace, rtnl, monitor, bridge, ports: BTreeMap::new() })
     }
 
     /// Plugs a host in: its end of the cable is `eth0` (`eth1` and so on where it is on other LANs already), with the
     /// address given and the hardware address 02:00:00:00:00:NN, where NN counts the ports of this LAN from 1; the
-    /// bridge's end is called `name`.
+    /// bridge's end is called `name`. The LAN keeps the host alive.
     ///
     /// Returns when frames pass.
     ///
@@ -65,19 +65,15 @@ impl Lan {
             .create_veth(name, &eth, [2, 0, 0, 0, 0, number], host.as_fd())
             .map_err(context(&format_args!("cannot run a cable from {name} to {eth}")))?;
         let port = self.rtnl.link(name)?.index;
-        self.ports.insert(name.to_owned(), port);
+        self.ports.insert(name.to_owned(), Port { index: port, _host: host.try_clone()? });
         self.rtnl.set_bridge(port, self.bridge)?;
         self.rtnl.set_up(port, true)?;
 
         let index = rtnl.link(&eth)?.index;
         rtnl.add_address(index, address, prefix_len)
-            .map_err(context(&format_args!(
-                "cannot add {address}/{prefix_len} to {eth} of {name}"
-            )))?;
+            .map_err(context(&format_args!("cannot add {address}/{prefix_len} to {eth} of {name}")))?;
         rtnl.set_up(index, true)?;
-        monitor.wait_until(&format_args!("{eth} of {name} running"), || {
-            Ok(rtnl.link(&eth)?.running)
-        })?;
+        monitor.wait_until(&format_args!("{eth} of {name} running"), || Ok(rtnl.link(&eth)?.running))?;
         self.wait_until_forwarding(name)
     }
 
@@ -121,6 +117,16 @@ impl Lan {
         self.wait_until_forwarding(name)
     }
 
+    /// Waits until frames pass at a port: for when the host itself took its interface down and up.
+    ///
+    /// # Errors
+    ///
+    /// No such port; the host's interface is down.
+    pub fn settle(&self, name: &str) -> io::Result<()> {
+        self.port(name)?;
+        self.wait_until_forwarding(name)
+    }
+
     /// Listens at a port: to all it sends to the host and receives from it, from now on.
     ///
     /// # Errors
@@ -138,15 +144,14 @@ impl Lan {
 
     fn port(&self, name: &str) -> io::Result<i32> {
         let no_such_port = || io::Error::new(io::ErrorKind::NotFound, format!("the LAN has no port {name}"));
-        self.ports.get(name).copied().ok_or_else(no_such_port)
+        self.ports.get(name).map(|port| port.index).ok_or_else(no_such_port)
     }
 
     fn wait_until_forwarding(&self, name: &str) -> io::Result<()> {
-        self.monitor
-            .wait_until(&format_args!("port {name} forwarding"), || {
-                let port = self.rtnl.link(name)?;
-                Ok(port.running && port.forwarding)
-            })
+        self.monitor.wait_until(&format_args!("port {name} forwarding"), || {
+            let port = self.rtnl.link(name)?;
+            Ok(port.running && port.forwarding)
+        })
     }
 }
 

@@ -12,7 +12,7 @@ use crate::rtnl::Rtnl;
 
 /// A host: a network namespace, held by a file descriptor.
 ///
-/// It lives as long as this value, a thread or child process inside, or a socket opened there.
+/// It lives as long as this value, a LAN it is attached to, a thread or child process inside, or a socket opened there.
 #[derive(Debug)]
 pub struct Namespace {
     fd: OwnedFd,
@@ -24,7 +24,7 @@ impl Namespace {
     ///
     /// # Errors
     ///
-    /// `EPERM` without [`enter`](crate::enter) before.
+    /// `EPERM` without [`enter`](crate::enter()) before.
     pub fn new() -> io::Result<Self> {
         in_a_thread("lab", || {
             unshare(CloneFlags::CLONE_NEWNET)?;
@@ -39,9 +39,7 @@ impl Namespace {
     ///
     /// `/proc` is not there, or file descriptors are used up.
     pub fn current() -> io::Result<Self> {
-        Ok(Self {
-            fd: File::open("/proc/thread-self/ns/net")?.into(),
-        })
+        Ok(Self { fd: File::open("/proc/thread-self/ns/net")?.into() })
     }
 
     /// Takes hold of the namespace once more.
@@ -50,9 +48,7 @@ impl Namespace {
     ///
     /// File descriptors are used up.
     pub fn try_clone(&self) -> io::Result<Self> {
-        Ok(Self {
-            fd: self.fd.try_clone()?,
-        })
+        Ok(Self { fd: self.fd.try_clone()? })
     }
 
     /// Takes an interface administratively down, as `ip link set NAME down` does.
@@ -64,7 +60,7 @@ impl Namespace {
         self.run(|| set_up(name, false))?
     }
 
-    /// Brings an interface up. Its carrier may take a moment longer.
+    /// Brings an interface up. Its LAN lets frames pass a moment later: [`Lan::settle`](crate::Lan::settle).
     ///
     /// # Errors
     ///
@@ -116,9 +112,7 @@ fn set_up(name: &str, up: bool) -> io::Result<()> {
 
 fn in_a_thread<T: Send>(name: &str, f: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
     thread::scope(|scope| {
-        let thread = thread::Builder::new()
-            .name(name.to_owned())
-            .spawn_scoped(scope, f)?;
+        let thread = thread::Builder::new().name(name.to_owned()).spawn_scoped(scope, f)?;
         thread.join().unwrap_or_else(|panic| resume_unwind(panic))
     })
 }

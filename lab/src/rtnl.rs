@@ -43,34 +43,19 @@ impl Rtnl {
     }
 
     pub(crate) fn link(&self, name: &str) -> io::Result<Link> {
-        let answer = self.request(
-            Rtm::Getlink,
-            NlmF::empty(),
-            ifinfomsg(0, [text(Ifla::Ifname, name)])?,
-        )?;
-        answer
-            .as_ref()
-            .and_then(Link::read)
-            .ok_or_else(|| Errno::ENODEV.into())
+        let answer = self.request(Rtm::Getlink, NlmF::empty(), ifinfomsg(0, [text(Ifla::Ifname, name)])?)?;
+        answer.as_ref().and_then(Link::read).ok_or_else(|| Errno::ENODEV.into())
     }
 
     pub(crate) fn set_up(&self, index: i32, up: bool) -> io::Result<()> {
-        let change = IfinfomsgBuilder::default()
-            .ifi_family(RtAddrFamily::Unspecified)
-            .ifi_index(index);
+        let change = IfinfomsgBuilder::default().ifi_family(RtAddrFamily::Unspecified).ifi_index(index);
         let change = if up { change.up() } else { change.down() };
-        self.request(Rtm::Setlink, NlmF::empty(), change.build().map_err(other)?)
-            .map(drop)
+        self.request(Rtm::Setlink, NlmF::empty(), change.build().map_err(other)?).map(drop)
     }
 
     /// Makes an interface a port of a bridge, or of none with `bridge` 0.
     pub(crate) fn set_bridge(&self, index: i32, bridge: i32) -> io::Result<()> {
-        self.request(
-            Rtm::Setlink,
-            NlmF::empty(),
-            ifinfomsg(index, [number(Ifla::Master, bridge)])?,
-        )
-        .map(drop)
+        self.request(Rtm::Setlink, NlmF::empty(), ifinfomsg(index, [number(Ifla::Master, bridge)])?).map(drop)
     }
 
     /// Creates a bridge that forwards everything at once: no spanning tree, no snooping of multicast.
@@ -108,21 +93,16 @@ impl Rtnl {
             .ifa_prefixlen(prefix_len)
             .ifa_scope(RtScope::Universe)
             .ifa_index(index.cast_unsigned())
-            .rtattrs(RtBuffer::from_iter([
-                bytes(Ifa::Local, ip.octets()),
-                bytes(Ifa::Address, ip.octets()),
-            ]))
+            .rtattrs(RtBuffer::from_iter([bytes(Ifa::Local, ip.octets()), bytes(Ifa::Address, ip.octets())]))
             .build()
             .map_err(other)?;
-        self.request(Rtm::Newaddr, NlmF::CREATE | NlmF::EXCL, address)
-            .map(drop)
+        self.request(Rtm::Newaddr, NlmF::CREATE | NlmF::EXCL, address).map(drop)
     }
 
     fn create<T: RtaType>(&self, name: &str, kind: &str, options: RtBuffer<T, Buffer>) -> io::Result<()> {
         let info = RtBuffer::from_iter([text(IflaInfo::Kind, kind), attribute(IflaInfo::Data, options)]);
         let link = ifinfomsg(0, [text(Ifla::Ifname, name), attribute(Ifla::Linkinfo, info)])?;
-        self.request(Rtm::Newlink, NlmF::CREATE | NlmF::EXCL, link)
-            .map(drop)
+        self.request(Rtm::Newlink, NlmF::CREATE | NlmF::EXCL, link).map(drop)
     }
 
     /// Sends one request and reads up to its acknowledgement, returning the object that came before it, if any.
@@ -175,19 +155,9 @@ impl Link {
 }
 
 fn port_state(attributes: &RtAttrHandle<'_, Ifla>) -> Option<u8> {
-    let info = attributes
-        .get_attribute(Ifla::Linkinfo)?
-        .get_attr_handle::<IflaInfo>()
-        .ok()?;
-    let port = info
-        .get_attribute(IflaInfo::SlaveData)?
-        .get_attr_handle::<BridgePort>()
-        .ok()?;
-    port.get_attribute(BridgePort::State)?
-        .payload()
-        .as_ref()
-        .first()
-        .copied()
+    let info = attributes.get_attribute(Ifla::Linkinfo)?.get_attr_handle::<IflaInfo>().ok()?;
+    let port = info.get_attribute(IflaInfo::SlaveData)?.get_attr_handle::<BridgePort>().ok()?;
+    port.get_attribute(BridgePort::State)?.payload().as_ref().first().copied()
 }
 
 /// Hears of every change of an interface in the namespace of the thread that opened it.
@@ -200,10 +170,7 @@ impl LinkMonitor {
     pub(crate) fn open() -> io::Result<Self> {
         let protocol = Some(Protocol::from(libc::NETLINK_ROUTE));
         let socket = Socket::new(Domain::from(libc::AF_NETLINK), Type::RAW.nonblocking(), protocol)?;
-        bind(
-            socket.as_raw_fd(),
-            &NetlinkAddr::new(0, libc::RTMGRP_LINK.cast_unsigned()),
-        )?;
+        bind(socket.as_raw_fd(), &NetlinkAddr::new(0, libc::RTMGRP_LINK.cast_unsigned()))?;
         Ok(Self { socket })
     }
 
@@ -225,10 +192,7 @@ impl LinkMonitor {
                 return Err(io::Error::new(io::ErrorKind::TimedOut, text));
             }
             let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-            match poll(
-                &mut [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)],
-                timeout,
-            ) {
+            match poll(&mut [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)], timeout) {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(errno) => return Err(errno.into()),
             }
@@ -269,11 +233,7 @@ fn bytes<T: Size, const N: usize>(kind: T, value: [u8; N]) -> Rtattr<T, Buffer> 
 }
 
 fn attribute<T: Size, P: Size + ToBytes>(kind: T, value: P) -> Rtattr<T, Buffer> {
-    RtattrBuilder::default()
-        .rta_type(kind)
-        .rta_payload(value)
-        .build()
-        .expect("type and value are given")
+    RtattrBuilder::default().rta_type(kind).rta_payload(value).build().expect("type and value are given")
 }
 
 fn other(error: impl Display) -> io::Error {

@@ -56,9 +56,7 @@ impl Address {
             }
         }
         let ip: [u8; 4] = local.or(peer).ok_or(Malformed)?;
-        Ok(Self::new(ip.into(), prefix_len)
-            .ok()
-            .map(|address| (u32::from_ne_bytes(index), address)))
+        Ok(Self::new(ip.into(), prefix_len).ok().map(|address| (u32::from_ne_bytes(index), address)))
     }
 }
 

@@ -27,7 +27,8 @@ pub struct Announcer {
 }
 
 impl Announcer {
-    /// Opens a packet socket to send on `interface`, from its MAC address. Needs `CAP_NET_RAW`.
+    /// Opens a packet socket to send on `interface`, from the MAC address it had when it was looked up. Needs
+    /// `CAP_NET_RAW`.
     ///
     /// # Errors
     ///
@@ -79,11 +80,8 @@ impl AsFd for Announcer {
 
 /// Builds the frame, padded with zeros to Ethernet's minimum (without the frame check sequence).
 fn announcement(hardware_address: [u8; 6], address: Ipv4Addr) -> [u8; FRAME_LEN] {
-    let ethernet = Ethernet2Header {
-        destination: BROADCAST,
-        source: hardware_address,
-        ether_type: EtherType::ARP,
-    };
+    let ethernet =
+        Ethernet2Header { destination: BROADCAST, source: hardware_address, ether_type: EtherType::ARP };
     let arp = ArpEthIpv4Packet {
         operation: ArpOperation::REQUEST,
         sender_mac: hardware_address,
@@ -93,10 +91,7 @@ fn announcement(hardware_address: [u8; 6], address: Ipv4Addr) -> [u8; FRAME_LEN]
     };
     let mut frame = [0; FRAME_LEN];
     let bytes = ethernet.to_bytes().into_iter().chain(arp.to_bytes());
-    frame
-        .iter_mut()
-        .zip(bytes)
-        .for_each(|(place, byte)| *place = byte);
+    frame.iter_mut().zip(bytes).for_each(|(place, byte)| *place = byte);
     frame
 }
 

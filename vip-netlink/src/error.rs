@@ -31,7 +31,7 @@ impl Error {
             Cause::Malformed => ErrorKind::Malformed,
             Cause::KeptChanging => ErrorKind::KeptChanging,
             Cause::TooLong { .. } => ErrorKind::TooLong,
-            Cause::NoArp | Cause::NotMulticast(_) => ErrorKind::Unsuitable,
+            Cause::NoArp | Cause::NotMulticast(_) | Cause::NotLocal(_) => ErrorKind::Unsuitable,
         }
     }
 
@@ -44,7 +44,8 @@ impl Error {
             | Cause::KeptChanging
             | Cause::TooLong { .. }
             | Cause::NoArp
-            | Cause::NotMulticast(_) => None,
+            | Cause::NotMulticast(_)
+            | Cause::NotLocal(_) => None,
         }
     }
 
@@ -56,20 +57,18 @@ impl Error {
     }
 
     fn hint(&self) -> Option<&'static str> {
-        match (self.kind(), &self.operation) {
-            (ErrorKind::NotPermitted, Operation::Add(..) | Operation::Remove(..)) => {
+        match (&self.operation, self.kind(), self.raw_os_error()) {
+            (Operation::Add(..) | Operation::Remove(..), ErrorKind::NotPermitted, _) => {
                 Some("needs CAP_NET_ADMIN")
             }
-            (ErrorKind::NotPermitted, Operation::OpenAnnouncer(_) | Operation::OpenVrrp(_)) => {
+            (Operation::OpenAnnouncer(_) | Operation::OpenVrrp(_), ErrorKind::NotPermitted, _) => {
                 Some("needs CAP_NET_RAW")
             }
-            (ErrorKind::InterfaceDown, _) => Some("is the interface up?"),
-            _ => match (self.raw_os_error(), &self.operation) {
-                (Some(libc::EINVAL | libc::EADDRNOTAVAIL), Operation::Send(_)) => {
-                    Some("is the source still an address of this host?")
-                }
-                _ => None,
-            },
+            (Operation::Send(_), _, Some(libc::ENETUNREACH | libc::EINVAL)) => {
+                Some("is the interface up, and the source still its address?")
+            }
+            (_, ErrorKind::InterfaceDown, _) => Some("is the interface up?"),
+            _ => None,
         }
     }
 }
@@ -97,7 +96,8 @@ impl error::Error for Error {
             | Cause::KeptChanging
             | Cause::TooLong { .. }
             | Cause::NoArp
-            | Cause::NotMulticast(_) => None,
+            | Cause::NotMulticast(_)
+            | Cause::NotLocal(_) => None,
         }
     }
 }
@@ -110,7 +110,10 @@ pub enum ErrorKind {
     NotPermitted,
     /// The interface does not exist, or no longer (`ENODEV`, `ENXIO`): look it up and open again.
     NoSuchInterface,
-    /// The interface is administratively down (`ENETDOWN`, `ENETUNREACH`): it passes when the interface comes up.
+    /// The interface is administratively down (`ENETDOWN`): it passes when the interface comes up.
+    ///
+    /// To a [`VrrpSocket`](crate::VrrpSocket) it looks the same (`ENETUNREACH`) when the interface was deleted or the
+    /// source address removed.
     InterfaceDown,
     /// A queue or buffer is full (`EAGAIN`, `ENOBUFS`): try again later.
     Busy,
@@ -146,15 +149,8 @@ pub(crate) enum Operation {
 
 impl Operation {
     pub(crate) fn failed(self, failure: impl Into<Failure>) -> Error {
-        let Failure {
-            cause,
-            kernel_message,
-        } = failure.into();
-        Error {
-            operation: self,
-            cause,
-            kernel_message,
-        }
+        let Failure { cause, kernel_message } = failure.into();
+        Error { operation: self, cause, kernel_message }
     }
 }
 
@@ -184,10 +180,7 @@ pub(crate) struct Failure {
 
 impl From<Cause> for Failure {
     fn from(cause: Cause) -> Self {
-        Self {
-            cause,
-            kernel_message: None,
-        }
+        Self { cause, kernel_message: None }
     }
 }
 
@@ -212,6 +205,7 @@ pub(crate) enum Cause {
     TooLong { length: usize, room: usize },
     NoArp,
     NotMulticast(Ipv4Addr),
+    NotLocal(Ipv4Addr),
 }
 
 impl fmt::Display for Cause {
@@ -225,13 +219,11 @@ impl fmt::Display for Cause {
             Self::Malformed => write!(f, "malformed message"),
             Self::KeptChanging => write!(f, "they kept changing while they were read"),
             Self::TooLong { length, room } => {
-                write!(
-                    f,
-                    "a datagram of {length} bytes does not fit into a buffer of {room}"
-                )
+                write!(f, "a datagram of {length} bytes does not fit into a buffer of {room}")
             }
             Self::NoArp => write!(f, "the interface does not use ARP over Ethernet"),
             Self::NotMulticast(group) => write!(f, "{group} is not a multicast address"),
+            Self::NotLocal(source) => write!(f, "{source} is not an address of this host"),
         }
     }
 }
@@ -284,14 +276,11 @@ mod tests {
             ),
             (
                 Operation::Send(eth0).failed(os(libc::ENETUNREACH)),
-                "cannot send on eth0: network is unreachable (is the interface up?)",
+                "cannot send on eth0: network is unreachable (is the interface up, and the source still its address?)",
                 ErrorKind::InterfaceDown,
             ),
             (
-                Operation::Receive(eth0).failed(Cause::TooLong {
-                    length: 1500,
-                    room: 128,
-                }),
+                Operation::Receive(eth0).failed(Cause::TooLong { length: 1500, room: 128 }),
                 "cannot receive on eth0: a datagram of 1500 bytes does not fit into a buffer of 128",
                 ErrorKind::TooLong,
             ),

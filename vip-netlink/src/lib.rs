@@ -39,7 +39,7 @@
 //! - Calls are idempotent: adding what is there and removing what is not is `Ok`.
 //! - There is no thread, no signal handler and no global state. Each socket closes on `exec`, and belongs to the network
 //!   namespace of the thread that opened it.
-//! - No call waits longer than the kernel takes for one request, at most about a second.
+//! - No request waits for the kernel longer than about a second.
 //! - Every error names what was tried, on what, and what would help: `cannot add 192.0.2.10/32 to eth0: operation not
 //!   permitted (needs CAP_NET_ADMIN)`. [`ErrorKind`] tells the passing ones apart.
 //!

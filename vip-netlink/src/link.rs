@@ -136,12 +136,7 @@ mod tests {
 
     #[test]
     fn a_name_the_kernel_cannot_hold_is_none() {
-        for name in [
-            "",
-            "a\0b",
-            "sixteen-bytes-ab",
-            "a name of more than 255 bytes ".repeat(9).as_str(),
-        ] {
+        for name in ["", "a\0b", "sixteen-bytes-ab", "a name of more than 255 bytes ".repeat(9).as_str()] {
             assert_eq!(Name::new(name), None, "{name:?}");
         }
         assert_eq!(Name::new("fifteen-bytes-x").unwrap().as_str(), "fifteen-bytes-x");

@@ -33,36 +33,41 @@ use crate::{address::Address, link::Name};
 
 /// Asks for one interface by its name.
 pub(crate) fn get_link(sequence: u32, name: Name) -> Vec<u8> {
+    let name = attribute(Ifla::Ifname, format!("{name}\0").into_bytes());
+    get_link_by(sequence, 0, RtBuffer::from_iter([name]))
+}
+
+/// Asks for one interface by its index.
+pub(crate) fn get_link_at(sequence: u32, index: u32) -> Vec<u8> {
+    get_link_by(sequence, index.cast_signed(), RtBuffer::new())
+}
+
+fn get_link_by(sequence: u32, index: i32, attributes: RtBuffer<Ifla, Buffer>) -> Vec<u8> {
     let payload = IfinfomsgBuilder::default()
         .ifi_family(RtAddrFamily::Unspecified)
-        .rtattrs(RtBuffer::from_iter([attribute(
-            Ifla::Ifname,
-            format!("{name}\0").into_bytes(),
-        )]))
+        .ifi_index(index)
+        .rtattrs(attributes)
         .build();
     request(Rtm::Getlink, NlmF::ACK, sequence, payload.expect(COMPLETE))
 }
 
-/// Asks for all IPv4 addresses of one interface. Kernels that do not filter send those of all interfaces.
-pub(crate) fn get_addresses(sequence: u32, interface: u32) -> Vec<u8> {
+/// Asks for all IPv4 addresses of all interfaces.
+///
+/// The kernel would filter by interface, but then never says that the list changed while it was being dumped: it takes
+/// the sequence number it compares (`cb->seq` in `inet_dump_ifaddr`, net/ipv4/devinet.c) on the other path only.
+pub(crate) fn get_addresses(sequence: u32) -> Vec<u8> {
     let payload = IfaddrmsgBuilder::default()
         .ifa_family(RtAddrFamily::Inet)
         .ifa_prefixlen(0)
         .ifa_scope(RtScope::Universe)
-        .ifa_index(interface)
+        .ifa_index(0)
         .build();
     request(Rtm::Getaddr, NlmF::DUMP, sequence, payload.expect(COMPLETE))
 }
 
 /// Adds an address, failing with `EEXIST` where the interface has it.
 pub(crate) fn new_address(sequence: u32, interface: u32, address: Address) -> Vec<u8> {
-    change_address(
-        Rtm::Newaddr,
-        NlmF::ACK | NlmF::CREATE | NlmF::EXCL,
-        sequence,
-        interface,
-        address,
-    )
+    change_address(Rtm::Newaddr, NlmF::ACK | NlmF::CREATE | NlmF::EXCL, sequence, interface, address)
 }
 
 /// Removes an address, failing with `EADDRNOTAVAIL` where the interface does not have it.
@@ -77,20 +82,13 @@ fn change_address(kind: Rtm, flags: NlmF, sequence: u32, interface: u32, address
         .ifa_prefixlen(address.prefix_len())
         .ifa_scope(RtScope::Universe)
         .ifa_index(interface)
-        .rtattrs(RtBuffer::from_iter([
-            attribute(Ifa::Local, ip.clone()),
-            attribute(Ifa::Address, ip),
-        ]))
+        .rtattrs(RtBuffer::from_iter([attribute(Ifa::Local, ip.clone()), attribute(Ifa::Address, ip)]))
         .build();
     request(kind, flags, sequence, payload.expect(COMPLETE))
 }
 
 fn attribute<T: Size>(kind: T, value: Vec<u8>) -> Rtattr<T, Buffer> {
-    RtattrBuilder::default()
-        .rta_type(kind)
-        .rta_payload(Buffer::from(value))
-        .build()
-        .expect(COMPLETE)
+    RtattrBuilder::default().rta_type(kind).rta_payload(Buffer::from(value)).build().expect(COMPLETE)
 }
 
 fn request<P>(kind: Rtm, flags: NlmF, sequence: u32, payload: P) -> Vec<u8>
@@ -169,24 +167,15 @@ impl<'a> Message<'a> {
                     // The whole request: its length field says how long it was.
                     split_u32(rest).ok_or(Malformed)?.0
                 };
-                Ok(Reply::End(Outcome {
-                    errno,
-                    text: self.extended_ack(rest.get(align(echoed)..)),
-                }))
+                Ok(Reply::End(Outcome { errno, text: self.extended_ack(rest.get(align(echoed)..)) }))
             }
             NLMSG_DONE if self.payload.is_empty() => Ok(Reply::End(Outcome { errno: 0, text: None })),
             NLMSG_DONE => {
                 let (errno, rest) = split_errno(self.payload)?;
-                Ok(Reply::End(Outcome {
-                    errno,
-                    text: self.extended_ack(Some(rest)),
-                }))
+                Ok(Reply::End(Outcome { errno, text: self.extended_ack(Some(rest)) }))
             }
             NLMSG_NOOP | NLMSG_OVERRUN => Ok(Reply::Nothing),
-            kind => Ok(Reply::Data {
-                kind,
-                payload: self.payload,
-            }),
+            kind => Ok(Reply::Data { kind, payload: self.payload }),
         }
     }
 
@@ -195,10 +184,7 @@ impl<'a> Message<'a> {
         if self.flags & NLM_F_ACK_TLVS == 0 {
             return None;
         }
-        Attributes::new(attributes?)
-            .map_while(Result::ok)
-            .find(|a| a.kind == NLMSGERR_ATTR_MSG)?
-            .text()
+        Attributes::new(attributes?).map_while(Result::ok).find(|a| a.kind == NLMSGERR_ATTR_MSG)?.text()
     }
 
     fn split(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
@@ -261,10 +247,7 @@ impl<'a> Iterator for Attributes<'a> {
             return Some(Err(Malformed));
         };
         self.rest = bytes.get(align(length)..).unwrap_or_default();
-        Some(Ok(Attribute {
-            kind: u16::from_ne_bytes([k0, k1]) & NLA_TYPE_MASK,
-            value,
-        }))
+        Some(Ok(Attribute { kind: u16::from_ne_bytes([k0, k1]) & NLA_TYPE_MASK, value }))
     }
 }
 
@@ -283,10 +266,7 @@ impl<'a> Attribute<'a> {
 
     /// Reads a text up to its NUL, or all of it where that is missing.
     pub(crate) fn text(&self) -> Option<&'a str> {
-        self.value
-            .split(|byte| *byte == 0)
-            .next()
-            .and_then(|text| str::from_utf8(text).ok())
+        self.value.split(|byte| *byte == 0).next().and_then(|text| str::from_utf8(text).ok())
     }
 }
 
@@ -316,10 +296,8 @@ pub(crate) fn read_everything(datagram: &[u8]) -> usize {
             Ok(Reply::End(outcome)) => outcome.text.map_or(0, str::len),
             Ok(Reply::Data { payload, .. }) => {
                 let link = crate::link::Interface::parse(payload).map_or(0, |link| link.name().len());
-                let address = Address::parse(payload)
-                    .ok()
-                    .flatten()
-                    .map_or(Ipv4Addr::UNSPECIFIED, |(_, a)| a.ip());
+                let address =
+                    Address::parse(payload).ok().flatten().map_or(Ipv4Addr::UNSPECIFIED, |(_, a)| a.ip());
                 link + address.octets().len()
             }
             Ok(Reply::Nothing) | Err(Malformed) => 0,
@@ -338,3 +316,182 @@ const NLM_F_CAPPED: u16 = 0x100;
 const NLM_F_ACK_TLVS: u16 = 0x200;
 const NLMSGERR_ATTR_MSG: u16 = 1;
 const NLA_TYPE_MASK: u16 = 0x3fff;
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*, sample::Index};
+
+    use super::{
+        written::{attribute_bytes, message_bytes, ne16, ne32},
+        *,
+    };
+
+    #[test]
+    fn adding_an_address_is_this_request() {
+        let bytes = new_address(7, 3, "10.0.0.1/24".parse().unwrap());
+
+        #[rustfmt::skip]
+        let expected = [
+            &ne32(40)[..], &ne16(20), &ne16(0x1 | 0x4 | 0x200 | 0x400), &ne32(7), &ne32(0), // nlmsghdr
+            &[2, 24, 0, 0], &ne32(3), // ifaddrmsg
+            &ne16(8), &ne16(2), &[10, 0, 0, 1], // IFA_LOCAL
+            &ne16(8), &ne16(1), &[10, 0, 0, 1], // IFA_ADDRESS
+        ]
+        .concat();
+        assert_eq!(bytes, expected);
+    }
+
+    #[test]
+    fn asking_for_an_interface_is_this_request() {
+        let bytes = get_link(1, Name::new("eth0").unwrap());
+
+        #[rustfmt::skip]
+        let expected = [
+            &ne32(44)[..], &ne16(18), &ne16(0x1 | 0x4), &ne32(1), &ne32(0), // nlmsghdr
+            &[0; 16], // ifinfomsg
+            &ne16(9), &ne16(3), b"eth0\0\0\0\0", // IFLA_IFNAME
+        ]
+        .concat();
+        assert_eq!(bytes, expected);
+    }
+
+    #[test]
+    fn a_refusal_carries_errno_and_the_kernels_words() {
+        let request = delete_address(1, 1, "10.0.0.1/24".parse().unwrap());
+        let words = attribute_bytes(NLMSGERR_ATTR_MSG, b"ipv4: Address not found\0");
+        let payload = [&ne32(99_u32.wrapping_neg())[..], &request, &words].concat();
+        let bytes = message_bytes(NLMSG_ERROR, NLM_F_ACK_TLVS, 1, &payload);
+
+        let end = Outcome { errno: 99, text: Some("ipv4: Address not found") };
+        assert_eq!(only(&bytes).read(), Ok(Reply::End(end)));
+    }
+
+    #[test]
+    fn a_capped_refusal_has_the_words_after_the_header_alone() {
+        let request = &delete_address(1, 1, "10.0.0.1/24".parse().unwrap())[..HEADER_LEN];
+        let words = attribute_bytes(NLMSGERR_ATTR_MSG, b"no NUL");
+        let payload = [&ne32(1_u32.wrapping_neg())[..], request, &words].concat();
+        let bytes = message_bytes(NLMSG_ERROR, NLM_F_ACK_TLVS | NLM_F_CAPPED, 1, &payload);
+
+        assert_eq!(only(&bytes).read(), Ok(Reply::End(Outcome { errno: 1, text: Some("no NUL") })));
+    }
+
+    #[test]
+    fn words_that_are_damaged_do_not_hide_the_errno() {
+        for rest in [&[][..], &[1], &[255; 20], &ne32(u32::MAX)] {
+            let payload = [&ne32(1_u32.wrapping_neg())[..], &[0; HEADER_LEN], rest].concat();
+            let bytes = message_bytes(NLMSG_ERROR, NLM_F_ACK_TLVS | NLM_F_CAPPED, 1, &payload);
+
+            assert_eq!(only(&bytes).read(), Ok(Reply::End(Outcome { errno: 1, text: None })), "{rest:?}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_dump_carries_errno_and_words_too() {
+        let payload =
+            [&ne32(19_u32.wrapping_neg())[..], &attribute_bytes(NLMSGERR_ATTR_MSG, b"why\0")].concat();
+
+        let with_words = message_bytes(NLMSG_DONE, NLM_F_ACK_TLVS, 1, &payload);
+        let with_errno = message_bytes(NLMSG_DONE, 0, 1, &payload);
+        let bare = message_bytes(NLMSG_DONE, 0, 1, &[]);
+
+        assert_eq!(only(&with_words).read(), Ok(Reply::End(Outcome { errno: 19, text: Some("why") })));
+        assert_eq!(only(&with_errno).read(), Ok(Reply::End(Outcome { errno: 19, text: None })));
+        assert_eq!(only(&bare).read(), Ok(Reply::End(Outcome { errno: 0, text: None })));
+    }
+
+    #[test]
+    fn a_length_that_does_not_fit_is_malformed() {
+        for length in [0, 4, 15, 17, u32::MAX] {
+            let bytes = [&ne32(length)[..], &[0; 12]].concat();
+
+            assert_eq!(Messages::new(&bytes).collect::<Vec<_>>(), [Err(Malformed)], "{length}");
+        }
+        for length in [0, 3, 5, u16::MAX] {
+            let bytes = [&ne16(length)[..], &[0; 2]].concat();
+
+            assert_eq!(Attributes::new(&bytes).collect::<Vec<_>>(), [Err(Malformed)], "{length}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_panic(bytes in vec(any::<u8>(), 0..256)) {
+            read_everything(&bytes);
+        }
+
+        #[test]
+        fn any_payload_is_read_without_panic(kind in 0_u16..24, flags: u16, payload in vec(any::<u8>(), 0..256)) {
+            read_everything(&message_bytes(kind, flags, 1, &payload));
+        }
+
+        #[test]
+        fn a_damaged_answer_is_read_without_panic(at: Index, byte: u8, end: Index) {
+            let request = new_address(1, 2, "10.0.0.1/24".parse().unwrap());
+            let words = attribute_bytes(NLMSGERR_ATTR_MSG, b"words\0");
+            let refusal = [&ne32(1_u32.wrapping_neg())[..], &request, &words].concat();
+            let mut bytes = request;
+            bytes.extend(message_bytes(NLMSG_ERROR, NLM_F_ACK_TLVS, 1, &refusal));
+            *at.get_mut(&mut bytes) = byte;
+            bytes.truncate(end.index(bytes.len() + 1));
+            read_everything(&bytes);
+        }
+
+        #[test]
+        fn messages_read_as_written(
+            written in vec((any::<u16>(), any::<u16>(), any::<u32>(), vec(any::<u8>(), 0..40)), 0..8),
+        ) {
+            let bytes: Vec<u8> = written.iter().flat_map(|(k, f, s, p)| message_bytes(*k, *f, *s, p)).collect();
+
+            let read: Result<Vec<_>, _> = Messages::new(&bytes).collect();
+
+            let read = read.unwrap().into_iter().map(|m| (m.kind, m.flags, m.sequence, m.payload.to_vec()));
+            prop_assert_eq!(read.collect::<Vec<_>>(), written);
+        }
+
+        #[test]
+        fn attributes_read_as_written(written in vec((0..=NLA_TYPE_MASK, vec(any::<u8>(), 0..40)), 0..8)) {
+            let bytes: Vec<u8> = written.iter().flat_map(|(kind, value)| attribute_bytes(*kind, value)).collect();
+
+            let read: Result<Vec<_>, _> = Attributes::new(&bytes).collect();
+
+            let read = read.unwrap().into_iter().map(|a| (a.kind, a.value.to_vec()));
+            prop_assert_eq!(read.collect::<Vec<_>>(), written);
+        }
+    }
+
+    fn only(bytes: &[u8]) -> Message<'_> {
+        let messages: Result<Vec<_>, _> = Messages::new(bytes).collect();
+        <[_; 1]>::try_from(messages.unwrap()).unwrap()[0]
+    }
+}
+
+/// Messages as the kernel would write them.
+#[cfg(test)]
+pub(crate) mod written {
+    use super::{HEADER_LEN, align};
+
+    pub(crate) fn message_bytes(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(HEADER_LEN + payload.len()).unwrap();
+        let header = [&ne32(length)[..], &ne16(kind), &ne16(flags), &ne32(sequence), &ne32(0)];
+        pad([&header.concat(), payload].concat())
+    }
+
+    pub(crate) fn attribute_bytes(kind: u16, value: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(4 + value.len()).unwrap();
+        pad([&ne16(length)[..], &ne16(kind), value].concat())
+    }
+
+    pub(crate) fn pad(mut bytes: Vec<u8>) -> Vec<u8> {
+        bytes.resize(align(bytes.len()), 0);
+        bytes
+    }
+
+    pub(crate) fn ne16(number: u16) -> [u8; 2] {
+        number.to_ne_bytes()
+    }
+
+    pub(crate) fn ne32(number: u32) -> [u8; 4] {
+        number.to_ne_bytes()
+    }
+}

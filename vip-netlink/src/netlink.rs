@@ -21,8 +21,8 @@ use crate::{
 
 /// A socket to ask the kernel about interfaces and addresses, and to change addresses.
 ///
-/// It acts on the network namespace that the thread was in when it was opened. Each call is one request and its answer,
-/// and returns within about a second even if the kernel does not answer.
+/// It acts on the network namespace that the thread was in when it was opened. No request waits for its answer longer than
+/// about a second; a call is one request, only [`addresses`](Self::addresses) may take a few.
 #[derive(Debug)]
 pub struct Netlink {
     socket: OwnedFd,
@@ -38,11 +38,7 @@ impl Netlink {
     /// The process or the system is out of file descriptors or memory.
     pub fn open() -> Result<Self, Error> {
         let socket = open_socket().map_err(|error| Operation::OpenNetlink.failed(error))?;
-        Ok(Self {
-            socket,
-            sequence: 0,
-            buffer: vec![0; BUFFER_LEN],
-        })
+        Ok(Self { socket, sequence: 0, buffer: vec![0; BUFFER_LEN] })
     }
 
     /// Looks up an interface by its name (`RTM_GETLINK`). Needs no privilege.
@@ -69,6 +65,10 @@ impl Netlink {
 
     /// Lists the IPv4 addresses of an interface, in the kernel's order (`RTM_GETADDR`). Needs no privilege.
     ///
+    /// When the kernel says that the list changed while it was read, it is read again. A list of hundreds of addresses, read
+    /// while another program removes some, may still lack one that stays, in rare cases: the kernel notices a change a
+    /// moment after making it.
+    ///
     /// Left out is what [`Address`] cannot hold, such as 0.0.0.0, though the kernel lets a user add it.
     ///
     /// # Errors
@@ -77,26 +77,37 @@ impl Netlink {
     /// [`KeptChanging`](crate::ErrorKind::KeptChanging), after some attempts, when other programs change addresses so
     /// fast that no consistent list can be read.
     pub fn addresses(&mut self, interface: &Interface) -> Result<Vec<Address>, Error> {
-        let operation = || Operation::ListAddresses(interface.short_name());
+        self.list(interface)
+            .map_err(|failure| Operation::ListAddresses(interface.short_name()).failed(failure))
+    }
+
+    fn list(&mut self, interface: &Interface) -> Result<Vec<Address>, Failure> {
         for _ in 0..DUMP_ATTEMPTS {
             let sequence = self.next_sequence();
             let mut addresses = Vec::new();
-            let request = message::get_addresses(sequence, interface.index());
-            let dump = self
-                .request(&request, sequence, |kind, payload| {
-                    if kind == libc::RTM_NEWADDR {
-                        let found = Address::parse(payload)?.filter(|(index, _)| *index == interface.index());
-                        addresses.extend(found.map(|(_, address)| address));
-                    }
-                    Ok(())
-                })
-                .map_err(|failure| operation().failed(failure))?;
+            let dump = self.request(&message::get_addresses(sequence), sequence, |kind, payload| {
+                if kind == libc::RTM_NEWADDR {
+                    let found = Address::parse(payload)?.filter(|(index, _)| *index == interface.index());
+                    addresses.extend(found.map(|(_, address)| address));
+                }
+                Ok(())
+            })?;
             match dump {
-                Dump::Consistent => return Ok(addresses),
                 Dump::Interrupted => {}
+                Dump::Consistent if addresses.is_empty() => {
+                    // No addresses, or no interface?
+                    let sequence = self.next_sequence();
+                    self.request(
+                        &message::get_link_at(sequence, interface.index()),
+                        sequence,
+                        |_, _| Ok(()),
+                    )?;
+                    return Ok(addresses);
+                }
+                Dump::Consistent => return Ok(addresses),
             }
         }
-        Err(operation().failed(Cause::KeptChanging))
+        Err(Cause::KeptChanging.into())
     }
 
     /// Adds an address to an interface (`RTM_NEWADDR`). Needs `CAP_NET_ADMIN`.
@@ -133,10 +144,9 @@ impl Netlink {
     fn change(&mut self, request: &[u8], sequence: u32, already_so: i32) -> Result<Change, Failure> {
         match self.request(request, sequence, |_, _| Ok(())) {
             Ok(_) => Ok(Change::Made),
-            Err(Failure {
-                cause: Cause::Os(error),
-                ..
-            }) if error.raw_os_error() == Some(already_so) => Ok(Change::AlreadySo),
+            Err(Failure { cause: Cause::Os(error), .. }) if error.raw_os_error() == Some(already_so) => {
+                Ok(Change::AlreadySo)
+            }
             Err(failure) => Err(failure),
         }
     }
@@ -213,9 +223,7 @@ enum Dump {
 fn open_socket() -> io::Result<OwnedFd> {
     let socket = NlSocket::connect(NlFamily::Route, None, Groups::empty())?;
     socket.enable_ext_ack(true).or_else(accept_an_old_kernel)?;
-    socket
-        .enable_strict_checking(true)
-        .or_else(accept_an_old_kernel)?;
+    socket.enable_strict_checking(true).or_else(accept_an_old_kernel)?;
     let socket = into_owned_fd(socket);
     // A connected netlink socket takes messages from its peer alone: here from the kernel, not from other processes.
     connect(socket.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
@@ -224,19 +232,12 @@ fn open_socket() -> io::Result<OwnedFd> {
 
 /// Options that only bring more detail or less data; without them the answers are read just the same.
 fn accept_an_old_kernel(error: io::Error) -> io::Result<()> {
-    if error.raw_os_error() == Some(libc::ENOPROTOOPT) {
-        Ok(())
-    } else {
-        Err(error)
-    }
+    if error.raw_os_error() == Some(libc::ENOPROTOOPT) { Ok(()) } else { Err(error) }
 }
 
 fn into_owned_fd(socket: NlSocket) -> OwnedFd {
     // SAFETY: `into_raw_fd` gives up the only owner of an open file descriptor.
-    #[expect(
-        unsafe_code,
-        reason = "neli's socket converts to nothing safer than a raw descriptor"
-    )]
+    #[expect(unsafe_code, reason = "neli's socket converts to nothing safer than a raw descriptor")]
     unsafe {
         OwnedFd::from_raw_fd(socket.into_raw_fd())
     }
@@ -245,18 +246,10 @@ fn into_owned_fd(socket: NlSocket) -> OwnedFd {
 fn receive<'b>(socket: BorrowedFd<'_>, buffer: &'b mut [u8], deadline: Instant) -> Result<&'b [u8], Failure> {
     loop {
         // With MSG_TRUNC the result is the datagram's length, even where that is more than fits.
-        match retry(|| {
-            recv(
-                socket.as_raw_fd(),
-                buffer,
-                MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC,
-            )
-        }) {
+        match retry(|| recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC)) {
             Ok(length) => {
                 let room = buffer.len();
-                return buffer
-                    .get(..length)
-                    .ok_or_else(|| Cause::TooLong { length, room }.into());
+                return buffer.get(..length).ok_or_else(|| Cause::TooLong { length, room }.into());
             }
             Err(Errno::EAGAIN) => wait(socket, deadline)?,
             Err(errno) => return Err(errno.into()),
@@ -289,3 +282,129 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 const DUMP_ATTEMPTS: usize = 8;
 /// The kernel's dumps come in datagrams of at most this size.
 const BUFFER_LEN: usize = 32 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixDatagram;
+
+    use super::*;
+    use crate::{
+        ErrorKind,
+        message::written::{message_bytes, ne32},
+    };
+
+    #[test]
+    fn a_kernel_that_does_not_answer_is_given_up() {
+        let (mut netlink, _kernel) = scripted(&[]);
+        let start = Instant::now();
+
+        let error = netlink.interface("eth0").unwrap_err();
+
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        assert_eq!(error.to_string(), "cannot look up interface eth0: the kernel did not answer in time");
+        assert!((TIMEOUT..2 * TIMEOUT).contains(&start.elapsed()));
+    }
+
+    #[test]
+    fn the_late_answer_to_an_earlier_request_is_skipped() {
+        let late =
+            [message_bytes(RTM_NEWADDR, MULTI, 0, &address(2, 9)), message_bytes(DONE, MULTI, 0, &ne32(0))];
+        let ours =
+            [message_bytes(RTM_NEWADDR, MULTI, 1, &address(2, 1)), message_bytes(DONE, MULTI, 1, &ne32(0))];
+        let (mut netlink, _kernel) = scripted(&[late.concat(), ours.concat()]);
+
+        let addresses = netlink.addresses(&eth0()).unwrap();
+
+        assert_eq!(addresses, ["10.0.0.1/24".parse().unwrap()]);
+    }
+
+    #[test]
+    fn an_unfiltered_dump_is_filtered_here() {
+        let entries =
+            [(2, 1), (3, 2), (2, 3)].map(|(i, last)| message_bytes(RTM_NEWADDR, MULTI, 1, &address(i, last)));
+        let (mut netlink, _kernel) = scripted(&[entries.concat(), message_bytes(DONE, MULTI, 1, &ne32(0))]);
+
+        let addresses = netlink.addresses(&eth0()).unwrap();
+
+        assert_eq!(addresses, ["10.0.0.1/24", "10.0.0.3/24"].map(|text| text.parse().unwrap()));
+    }
+
+    #[test]
+    fn an_interrupted_dump_is_read_again() {
+        // The flag is on one message alone, and not on the last.
+        let interrupted = [
+            message_bytes(RTM_NEWADDR, MULTI | INTERRUPTED, 1, &address(2, 1)),
+            message_bytes(DONE, MULTI, 1, &ne32(0)),
+        ];
+        let complete = [
+            message_bytes(RTM_NEWADDR, MULTI, 2, &address(2, 1)),
+            message_bytes(RTM_NEWADDR, MULTI, 2, &address(2, 2)),
+            message_bytes(DONE, MULTI, 2, &ne32(0)),
+        ];
+        let (mut netlink, _kernel) = scripted(&[interrupted.concat(), complete.concat()]);
+
+        assert_eq!(netlink.addresses(&eth0()).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_dump_interrupted_every_time_is_given_up() {
+        let answers: Vec<_> =
+            (1..=8).map(|n| message_bytes(DONE, MULTI | INTERRUPTED, n, &ne32(0))).collect();
+        let (mut netlink, _kernel) = scripted(&answers);
+
+        let error = netlink.addresses(&eth0()).unwrap_err();
+
+        assert_eq!(error.kind(), ErrorKind::KeptChanging);
+        assert_eq!(
+            error.to_string(),
+            "cannot list the addresses of eth0: they kept changing while they were read"
+        );
+    }
+
+    #[test]
+    fn an_error_at_the_end_of_a_dump_is_an_error() {
+        let (mut netlink, _kernel) = scripted(&[message_bytes(DONE, MULTI, 1, &ne32(19_u32.wrapping_neg()))]);
+
+        assert_eq!(netlink.addresses(&eth0()).unwrap_err().kind(), ErrorKind::NoSuchInterface);
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_an_error() {
+        for (answer, kind) in [
+            (vec![1, 2, 3], ErrorKind::Malformed),
+            (message_bytes(RTM_NEWADDR, MULTI, 1, &[2, 24]), ErrorKind::Malformed),
+            (vec![0; BUFFER_LEN + 1], ErrorKind::TooLong),
+        ] {
+            let (mut netlink, _kernel) = scripted(&[answer]);
+
+            assert_eq!(netlink.addresses(&eth0()).unwrap_err().kind(), kind);
+        }
+    }
+
+    /// A socket whose kernel has answered already.
+    fn scripted(answers: &[Vec<u8>]) -> (Netlink, UnixDatagram) {
+        let (socket, kernel) = UnixDatagram::pair().unwrap();
+        for answer in answers {
+            kernel.send(answer).unwrap();
+        }
+        (Netlink { socket: socket.into(), sequence: 0, buffer: vec![0; BUFFER_LEN] }, kernel)
+    }
+
+    /// The interface with the index 2.
+    fn eth0() -> Interface {
+        let header = [&[0; 4][..], &ne32(2), &[0; 8]].concat();
+        let name = [8_u16, libc::IFLA_IFNAME].map(u16::to_ne_bytes).concat();
+        Interface::parse(&[&header[..], &name, b"eth0"].concat()).unwrap()
+    }
+
+    /// The payload that says: 10.0.0.`last`/24 is on an interface.
+    fn address(interface: u32, last: u8) -> Vec<u8> {
+        [&[2, 24, 0, 0][..], &ne32(interface), &8_u16.to_ne_bytes(), &2_u16.to_ne_bytes(), &[10, 0, 0, last]]
+            .concat()
+    }
+
+    const RTM_NEWADDR: u16 = libc::RTM_NEWADDR;
+    const DONE: u16 = 3;
+    const MULTI: u16 = 2;
+    const INTERRUPTED: u16 = 0x10;
+}

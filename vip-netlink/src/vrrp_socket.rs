@@ -35,23 +35,20 @@ pub struct VrrpSocket {
 impl VrrpSocket {
     /// Opens a socket on `interface`, sending from `source`, joined to `group`. Needs `CAP_NET_RAW`.
     ///
-    /// `source` should be the interface's own address, not a virtual one; sending fails while this host does not have it.
+    /// `source` should be the interface's own address, not a virtual one.
     ///
     /// # Errors
     ///
     /// [`NotPermitted`](crate::ErrorKind::NotPermitted), [`NoSuchInterface`](crate::ErrorKind::NoSuchInterface);
-    /// [`Unsuitable`](crate::ErrorKind::Unsuitable) when `group` is not a multicast address.
+    /// [`Unsuitable`](crate::ErrorKind::Unsuitable) when `group` is not a multicast address, or `source` not one of this
+    /// host's.
     pub fn open(interface: &Interface, source: Ipv4Addr, group: Ipv4Addr) -> Result<Self, Error> {
         let operation = || Operation::OpenVrrp(interface.short_name());
         if !group.is_multicast() {
             return Err(operation().failed(Cause::NotMulticast(group)));
         }
         let socket = open_socket(interface, source, group).map_err(|error| operation().failed(error))?;
-        Ok(Self {
-            socket,
-            group: SocketAddrV4::new(group, 0).into(),
-            interface: interface.short_name(),
-        })
+        Ok(Self { socket, group: SocketAddrV4::new(group, 0).into(), interface: interface.short_name() })
     }
 
     /// Sends one message to the group; the kernel puts the IP header before it. Needs no privilege beyond that of
@@ -59,8 +56,8 @@ impl VrrpSocket {
     ///
     /// # Errors
     ///
-    /// [`InterfaceDown`](crate::ErrorKind::InterfaceDown), [`NoSuchInterface`](crate::ErrorKind::NoSuchInterface),
-    /// [`Busy`](crate::ErrorKind::Busy) when the send queue is full.
+    /// [`InterfaceDown`](crate::ErrorKind::InterfaceDown), also when the interface was deleted or the source address
+    /// removed; [`Busy`](crate::ErrorKind::Busy) when the send queue is full.
     pub fn send(&self, message: &[u8]) -> Result<(), Error> {
         loop {
             match self.socket.send_to(message, &self.group) {
@@ -79,24 +76,17 @@ impl VrrpSocket {
     /// [`TooLong`](crate::ErrorKind::TooLong) for a packet longer than the buffer: it is gone, the next call takes the
     /// one after it.
     pub fn recv<'b>(&self, buffer: &'b mut [u8]) -> Result<Option<Packet<'b>>, Error> {
-        self.receive(buffer)
-            .map_err(|failure| Operation::Receive(self.interface).failed(failure))
+        self.receive(buffer).map_err(|failure| Operation::Receive(self.interface).failed(failure))
     }
 
     fn receive<'b>(&self, buffer: &'b mut [u8]) -> Result<Option<Packet<'b>>, Failure> {
         loop {
             // With MSG_TRUNC the result is the datagram's length, even where that is more than fits.
-            match recv(
-                self.socket.as_raw_fd(),
-                buffer,
-                MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC,
-            ) {
+            match recv(self.socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC) {
                 Ok(length) => {
                     let room = buffer.len();
                     let datagram = buffer.get(..length).ok_or(Cause::TooLong { length, room })?;
-                    return Packet::parse(datagram)
-                        .map(Some)
-                        .ok_or_else(|| Cause::Malformed.into());
+                    return Packet::parse(datagram).map(Some).ok_or_else(|| Cause::Malformed.into());
                 }
                 Err(Errno::EAGAIN) => return Ok(None),
                 Err(Errno::EINTR) => {}
@@ -138,9 +128,10 @@ impl<'a> Packet<'a> {
     }
 }
 
-fn open_socket(interface: &Interface, source: Ipv4Addr, group: Ipv4Addr) -> io::Result<Socket> {
+fn open_socket(interface: &Interface, source: Ipv4Addr, group: Ipv4Addr) -> Result<Socket, Failure> {
     let socket = Socket::new(Domain::IPV4, Type::RAW.nonblocking(), Some(Protocol::from(VRRP)))?;
     socket.bind_device(Some(interface.name().as_bytes()))?;
+    expect_local(source)?;
     socket.set_multicast_all_v4(false)?;
     socket.set_multicast_loop_v4(false)?;
     socket.set_multicast_ttl_v4(255)?;
@@ -152,13 +143,23 @@ fn open_socket(interface: &Interface, source: Ipv4Addr, group: Ipv4Addr) -> io::
     Ok(socket)
 }
 
+/// Asks whether an interface of this host has the address: naming source and interface together checks only the latter.
+fn expect_local(source: Ipv4Addr) -> Result<(), Failure> {
+    let question = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
+    match question.set_multicast_if_v4(&source) {
+        Ok(()) if source.is_unspecified() => Err(Cause::NotLocal(source).into()),
+        Err(error) if error.raw_os_error() == Some(libc::EADDRNOTAVAIL) => {
+            Err(Cause::NotLocal(source).into())
+        }
+        result => Ok(result?),
+    }
+}
+
 /// Fixes interface and source address of multicast packets (`IP_MULTICAST_IF`, ip(7)).
 fn set_multicast_source(socket: &Socket, interface: u32, source: Ipv4Addr) -> io::Result<()> {
     let request = libc::ip_mreqn {
         imr_multiaddr: libc::in_addr { s_addr: 0 },
-        imr_address: libc::in_addr {
-            s_addr: u32::from_ne_bytes(source.octets()),
-        },
+        imr_address: libc::in_addr { s_addr: u32::from_ne_bytes(source.octets()) },
         imr_ifindex: interface.cast_signed(),
     };
     // SAFETY: the option reads a struct ip_mreqn, which is what pointer and length describe.
@@ -190,3 +191,44 @@ fn discard_early_packets(socket: &Socket) -> io::Result<()> {
 const VRRP: i32 = 112;
 /// Type of service of routing protocols: precedence 6 (RFC 791 §3.1).
 const INTERNETWORK_CONTROL: u32 = 0xc0;
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    #[test]
+    fn a_bad_ip_header_is_no_packet() {
+        let short = [0x45; 19];
+        let version_6 = [0x65; 40];
+        let header_of_four_words = [0x44; 40];
+        let header_longer_than_the_packet = [0x4f; 40];
+
+        let bad: [&[u8]; 5] =
+            [&[], &short, &version_6, &header_of_four_words, &header_longer_than_the_packet];
+        for datagram in bad {
+            assert_eq!(Packet::parse(datagram), None, "{datagram:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_panic(bytes in vec(any::<u8>(), 0..100)) {
+            let _ = Packet::parse(&bytes);
+        }
+
+        #[test]
+        fn the_payload_begins_after_the_header(words in 5_u8..=15, options in any::<[u8; 40]>(), payload: Vec<u8>) {
+            let header_len = usize::from(words) * 4;
+            let mut datagram = vec![0x40 | words, 0, 0, 0, 0, 0, 0, 0, 255, 112, 0, 0, 10, 0, 0, 1, 224, 0, 0, 18];
+            datagram.extend(&options[..header_len - 20]);
+            datagram.extend(&payload);
+
+            let packet = Packet::parse(&datagram).unwrap();
+
+            let [source, destination] = [[10, 0, 0, 1], [224, 0, 0, 18]].map(Ipv4Addr::from);
+            prop_assert_eq!(packet, Packet { source, destination, ttl: 255, bytes: &payload });
+        }
+    }
+}

@@ -103,22 +103,13 @@ impl Config {
 
     /// Returns the Master_Down_Interval: three advertisement intervals and the Skew_Time (RFC 3768 §6.1).
     pub const fn master_down_interval(&self) -> Duration {
-        self.interval
-            .as_duration()
-            .saturating_mul(3)
-            .saturating_add(self.skew_time())
+        self.interval.as_duration().saturating_mul(3).saturating_add(self.skew_time())
     }
 
     /// Returns the advertisement this router sends, with the priority given.
     pub(crate) fn advertisement(&self, priority: Priority) -> Advertisement<'_> {
-        Advertisement::v2(
-            self.vrid,
-            priority,
-            self.interval,
-            self.addresses(),
-            self.authentication,
-        )
-        .expect("ConfigBuilder::build has counted the addresses")
+        Advertisement::v2(self.vrid, priority, self.interval, self.addresses(), self.authentication)
+            .expect("ConfigBuilder::build has counted the addresses")
     }
 
     /// Tells whether a received list holds just our addresses, in whatever order (RFC 3768 §7.1).
@@ -130,17 +121,15 @@ impl Config {
         // As many as ours, each of ours found once: a bit for each, for a list may name one address twice.
         let mut found = [0u64; Addresses::MAX / 64 + 1];
         received.len() == self.sorted.len()
-            && received
-                .iter()
-                .all(|address| match self.sorted.binary_search(address) {
-                    Ok(at) => found.get_mut(at / 64).is_some_and(|bits| {
-                        let bit = 1 << (at % 64);
-                        let first = *bits & bit == 0;
-                        *bits |= bit;
-                        first
-                    }),
-                    Err(_) => false,
-                })
+            && received.iter().all(|address| match self.sorted.binary_search(address) {
+                Ok(at) => found.get_mut(at / 64).is_some_and(|bits| {
+                    let bit = 1 << (at % 64);
+                    let first = *bits & bit == 0;
+                    *bits |= bit;
+                    first
+                }),
+                Err(_) => false,
+            })
     }
 }
 
@@ -195,9 +184,7 @@ impl ConfigBuilder {
     pub fn build(self) -> Result<Config, ConfigError> {
         let config = &self.0;
         if !(1..=Addresses::MAX).contains(&config.addresses.len()) {
-            return Err(ConfigError::AddressCount {
-                count: config.addresses.len(),
-            });
+            return Err(ConfigError::AddressCount { count: config.addresses.len() });
         }
         if let Some(address) = config.addresses().iter().find(|address| !is_host(*address)) {
             return Err(ConfigError::Address { address });
@@ -206,9 +193,7 @@ impl ConfigBuilder {
             return Err(ConfigError::DuplicateAddress { address: twice });
         }
         if !is_host(config.source) {
-            return Err(ConfigError::Source {
-                source_address: config.source,
-            });
+            return Err(ConfigError::Source { source_address: config.source });
         }
         if !config.group.is_multicast() {
             return Err(ConfigError::Group { group: config.group });
@@ -218,10 +203,7 @@ impl ConfigBuilder {
         }
         let owns_source = config.sorted.binary_search(&config.source.octets()).is_ok();
         if owns_source && !config.priority.is_owner() {
-            return Err(ConfigError::NotOwner {
-                source_address: config.source,
-                priority: config.priority,
-            });
+            return Err(ConfigError::NotOwner { source_address: config.source, priority: config.priority });
         }
         Ok(self.0)
     }
@@ -319,8 +301,5 @@ fn is_host(address: Ipv4Addr) -> bool {
 
 fn first_duplicate(sorted: &[[u8; 4]]) -> Option<Ipv4Addr> {
     let pairs = sorted.iter().zip(sorted.iter().skip(1));
-    pairs
-        .filter(|(one, next)| one == next)
-        .map(|(one, _)| Ipv4Addr::from(*one))
-        .next()
+    pairs.filter(|(one, next)| one == next).map(|(one, _)| Ipv4Addr::from(*one)).next()
 }

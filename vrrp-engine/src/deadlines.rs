@@ -59,11 +59,7 @@ impl DeadlineQueue {
         }
         loop {
             let (left, right) = (2 * place + 1, 2 * place + 2);
-            let sooner = if self.due(right) < self.due(left) {
-                right
-            } else {
-                left
-            };
+            let sooner = if self.due(right) < self.due(left) { right } else { left };
             if self.due(place) <= self.due(sooner) {
                 break;
             }

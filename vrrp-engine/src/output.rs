@@ -6,10 +6,7 @@ use vrrp_proto::{Addresses, Advertisement, Priority};
 ///
 /// Each order is idempotent: done twice, or done when nothing had changed, it does no harm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a caller that ignores an order is not a router"
-)]
+#[expect(clippy::exhaustive_enums, reason = "a caller that ignores an order is not a router")]
 pub enum Output<'a> {
     /// Send this to the virtual router's group, from its source address, with TTL 255.
     Advertise(Advertisement<'a>),
@@ -45,10 +42,7 @@ impl fmt::Display for Transition {
 
 /// The states of a virtual router (RFC 3768 §6.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a new state must not go unnoticed in a match"
-)]
+#[expect(clippy::exhaustive_enums, reason = "a new state must not go unnoticed in a match")]
 pub enum State {
     /// Not started, or shut down: it neither sends nor listens.
     Initialize,

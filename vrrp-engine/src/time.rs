@@ -59,9 +59,7 @@ pub struct Clock {
 impl Clock {
     /// Makes a clock whose epoch is now.
     pub fn new() -> Self {
-        Self {
-            epoch: std::time::Instant::now(),
-        }
+        Self { epoch: std::time::Instant::now() }
     }
 
     /// Reads the time.

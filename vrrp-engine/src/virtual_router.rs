@@ -27,12 +27,7 @@ pub struct VirtualRouter {
 impl VirtualRouter {
     /// Makes a virtual router in state Initialize, where it does nothing until it is started.
     pub fn new(config: Config) -> Self {
-        Self {
-            config,
-            phase: Phase::Initialize,
-            pending: Pending::default(),
-            stats: Stats::default(),
-        }
+        Self { config, phase: Phase::Initialize, pending: Pending::default(), stats: Stats::default() }
     }
 
     /// Starts it: as Master if it owns the addresses, else as Backup. Started already, it stays as it is.
@@ -43,13 +38,7 @@ impl VirtualRouter {
             }
             Phase::Initialize => {
                 let master_down_at = now + self.config.master_down_interval();
-                self.enter(
-                    Phase::Backup {
-                        master_down_at,
-                        heard: None,
-                    },
-                    Reason::Startup,
-                );
+                self.enter(Phase::Backup { master_down_at, heard: None }, Reason::Startup);
             }
             Phase::Backup { .. } | Phase::Master { .. } => {}
         }
@@ -72,10 +61,7 @@ impl VirtualRouter {
     pub fn handle_timeout(&mut self, now: Instant) {
         match self.phase {
             Phase::Initialize => {}
-            Phase::Backup {
-                master_down_at,
-                heard,
-            } if now >= master_down_at => {
+            Phase::Backup { master_down_at, heard } if now >= master_down_at => {
                 self.become_master(now, self.takeover_reason(heard));
             }
             Phase::Backup { .. } => {}
@@ -96,13 +82,9 @@ impl VirtualRouter {
         source: Ipv4Addr,
         advertisement: &Advertisement<'_>,
     ) -> Result<(), Discard> {
-        self.check(source, advertisement)
-            .inspect_err(|discard| self.stats.count(*discard))?;
+        self.check(source, advertisement).inspect_err(|discard| self.stats.count(*discard))?;
         self.count_received(advertisement);
-        let peer = Peer {
-            source,
-            priority: advertisement.priority(),
-        };
+        let peer = Peer { source, priority: advertisement.priority() };
         match self.phase {
             Phase::Initialize => {}
             Phase::Backup { master_down_at, .. } => self.hear_as_backup(now, master_down_at, peer),
@@ -141,11 +123,9 @@ impl VirtualRouter {
         match self.phase {
             Phase::Initialize => None,
             Phase::Backup { master_down_at, .. } => Some(master_down_at),
-            Phase::Master(Deadlines {
-                advertise_at,
-                announce_at,
-                ..
-            }) => Some(announce_at.map_or(advertise_at, |announce_at| announce_at.min(advertise_at))),
+            Phase::Master(Deadlines { advertise_at, announce_at, .. }) => {
+                Some(announce_at.map_or(advertise_at, |announce_at| announce_at.min(advertise_at)))
+            }
         }
     }
 
@@ -191,10 +171,7 @@ impl VirtualRouter {
         }
         check_authentication(config.authentication(), advertisement.authentication())?;
         if advertisement.interval() != config.interval() {
-            return Err(Discard::Interval {
-                ours: config.interval(),
-                theirs: advertisement.interval(),
-            });
+            return Err(Discard::Interval { ours: config.interval(), theirs: advertisement.interval() });
         }
         let ours = source == config.source() && advertisement.priority() == config.priority();
         if ours && self.state() == State::Master {
@@ -220,11 +197,7 @@ impl VirtualRouter {
         } else {
             now + self.config.master_down_interval()
         };
-        let Phase::Backup {
-            master_down_at: deadline,
-            heard,
-        } = &mut self.phase
-        else {
+        let Phase::Backup { master_down_at: deadline, heard } = &mut self.phase else {
             return;
         };
         *deadline = master_down_at;
@@ -236,19 +209,10 @@ impl VirtualRouter {
         if peer.priority.is_release() {
             self.pending.advertise = Some(self.config.priority());
             let advertise_at = now + self.config.interval().as_duration();
-            self.phase = Phase::Master(Deadlines {
-                advertise_at,
-                ..deadlines
-            });
+            self.phase = Phase::Master(Deadlines { advertise_at, ..deadlines });
         } else if self.loses_to(peer) {
             let master_down_at = now + self.config.master_down_interval();
-            self.enter(
-                Phase::Backup {
-                    master_down_at,
-                    heard: Some(peer),
-                },
-                Reason::BetterMaster(peer),
-            );
+            self.enter(Phase::Backup { master_down_at, heard: Some(peer) }, Reason::BetterMaster(peer));
         } else {
             self.reannounce(now, deadlines);
         }
@@ -279,14 +243,7 @@ impl VirtualRouter {
 
     fn become_master(&mut self, now: Instant, reason: Reason) {
         let advertise_at = now + self.config.interval().as_duration();
-        self.enter(
-            Phase::Master(Deadlines {
-                advertise_at,
-                announced_at: now,
-                announce_at: None,
-            }),
-            reason,
-        );
+        self.enter(Phase::Master(Deadlines { advertise_at, announced_at: now, announce_at: None }), reason);
     }
 
     fn do_masters_duties(&mut self, now: Instant, mut deadlines: Deadlines) {
@@ -295,16 +252,9 @@ impl VirtualRouter {
             deadlines.advertise_at =
                 next_beat(deadlines.advertise_at, self.config.interval().as_duration(), now);
         }
-        if deadlines
-            .announce_at
-            .is_some_and(|announce_at| now >= announce_at)
-        {
+        if deadlines.announce_at.is_some_and(|announce_at| now >= announce_at) {
             self.pending.announce = true;
-            deadlines = Deadlines {
-                announced_at: now,
-                announce_at: None,
-                ..deadlines
-            };
+            deadlines = Deadlines { announced_at: now, announce_at: None, ..deadlines };
         }
         self.phase = Phase::Master(deadlines);
     }
@@ -325,11 +275,7 @@ impl VirtualRouter {
 
     /// Changes the state: orders what the new one asks for, and takes back what the old one had ordered.
     fn enter(&mut self, to: Phase, reason: Reason) {
-        let transition = Transition {
-            from: self.state(),
-            to: to.state(),
-            reason,
-        };
+        let transition = Transition { from: self.state(), to: to.state(), reason };
         let pending = &mut self.pending;
         match (transition.from, transition.to) {
             (State::Initialize, State::Backup) => pending.holding = Some(Holding::Release),
@@ -393,10 +339,7 @@ struct Deadlines {
 
 fn check_authentication(ours: Authentication, theirs: Authentication) -> Result<(), Discard> {
     if ours.auth_type() != theirs.auth_type() {
-        return Err(Discard::AuthTypeMismatch {
-            ours: ours.auth_type(),
-            theirs: theirs.auth_type(),
-        });
+        return Err(Discard::AuthTypeMismatch { ours: ours.auth_type(), theirs: theirs.auth_type() });
     }
     if ours != theirs {
         return Err(Discard::AuthFailure);

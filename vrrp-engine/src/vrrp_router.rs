@@ -36,23 +36,13 @@ impl VrrpRouter {
     ///
     /// [`ConfigError::DuplicateVrid`] if the interface has a virtual router of that number.
     pub fn add(&mut self, interface: u32, config: Config) -> Result<RouterId, ConfigError> {
-        let id = RouterId {
-            interface,
-            vrid: config.vrid(),
-        };
+        let id = RouterId { interface, vrid: config.vrid() };
         let Err(place) = self.find(id) else {
-            return Err(ConfigError::DuplicateVrid {
-                vrid: id.vrid,
-                interface,
-            });
+            return Err(ConfigError::DuplicateVrid { vrid: id.vrid, interface });
         };
         let index = self.deadlines.add();
         self.directory.insert(place, (id, index));
-        self.members.push(Member {
-            id,
-            router: VirtualRouter::new(config),
-            is_ready: false,
-        });
+        self.members.push(Member { id, router: VirtualRouter::new(config), is_ready: false });
         self.ready.reserve(self.members.len() - self.ready.len());
         Ok(id)
     }
@@ -76,9 +66,8 @@ impl VrrpRouter {
     /// The first receive check that it fails, as a [`Discard`]; it is counted, and no deadline has moved.
     pub fn handle_packet(&mut self, now: Instant, packet: Received<'_>) -> Result<RouterId, Discard> {
         self.stats.received += 1;
-        let (index, advertisement) = self
-            .demultiplex(packet)
-            .inspect_err(|discard| self.stats.count(*discard))?;
+        let (index, advertisement) =
+            self.demultiplex(packet).inspect_err(|discard| self.stats.count(*discard))?;
         let Some(member) = self.members.get_mut(index) else {
             return Err(Discard::UnknownVrid(advertisement.vrid()));
         };
@@ -88,9 +77,7 @@ impl VrrpRouter {
             member.router.count_discard(discard);
             return Err(discard);
         }
-        member
-            .router
-            .handle_advertisement(now, packet.source, &advertisement)?;
+        member.router.handle_advertisement(now, packet.source, &advertisement)?;
         self.note(index);
         Ok(id)
     }
@@ -115,11 +102,7 @@ impl VrrpRouter {
     pub fn poll_output(&mut self) -> Option<(RouterId, Output<'_>)> {
         let index = loop {
             let index = *self.ready.front()?;
-            if self
-                .members
-                .get(index)
-                .is_some_and(|member| member.router.has_output())
-            {
+            if self.members.get(index).is_some_and(|member| member.router.has_output()) {
                 break index;
             }
             self.ready.pop_front();
@@ -159,10 +142,7 @@ impl VrrpRouter {
             return Err(Discard::HopLimit(packet.hop_limit));
         }
         let advertisement = Advertisement::decode(packet.bytes)?;
-        let id = RouterId {
-            interface: packet.interface,
-            vrid: advertisement.vrid(),
-        };
+        let id = RouterId { interface: packet.interface, vrid: advertisement.vrid() };
         let place = self.find(id).map_err(|_| Discard::UnknownVrid(id.vrid))?;
         let &(_, index) = self.directory.get(place).ok_or(Discard::UnknownVrid(id.vrid))?;
         Ok((index, advertisement))

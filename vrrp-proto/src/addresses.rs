@@ -4,10 +4,7 @@ use crate::FieldError;
 
 /// The addresses of a virtual router as the wire has them: one type to receive, send and configure with.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a new address family must not go unnoticed in a match"
-)]
+#[expect(clippy::exhaustive_enums, reason = "a new address family must not go unnoticed in a match")]
 pub enum Addresses<'a> {
     /// IPv4 addresses, most significant byte first.
     V4(&'a [[u8; 4]]),

@@ -33,14 +33,7 @@ impl<'a> Advertisement<'a> {
         authentication: Authentication,
     ) -> Result<Self, FieldError> {
         let count = addresses.count()?;
-        Ok(Self {
-            vrid,
-            priority,
-            interval,
-            authentication,
-            count,
-            addresses,
-        })
+        Ok(Self { vrid, priority, interval, authentication, count, addresses })
     }
 
     /// Reads an advertisement: what follows the IP header, to its last byte and no further.
@@ -71,14 +64,11 @@ impl<'a> Advertisement<'a> {
     /// [`BufferTooSmall`] if it has fewer than [`encoded_len`](Self::encoded_len) bytes; nothing is written then.
     pub fn encode<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b mut [u8], BufferTooSmall> {
         let (needed, available) = (self.encoded_len(), buffer.len());
-        let message = buffer
-            .get_mut(..needed)
-            .ok_or(BufferTooSmall { needed, available })?;
+        let message = buffer.get_mut(..needed).ok_or(BufferTooSmall { needed, available })?;
         let mut rest = &mut *message;
         for part in v2::parts(self, &v2::header(self)) {
-            let (to, after) = rest
-                .split_at_mut_checked(part.len())
-                .ok_or(BufferTooSmall { needed, available })?;
+            let (to, after) =
+                rest.split_at_mut_checked(part.len()).ok_or(BufferTooSmall { needed, available })?;
             to.copy_from_slice(part);
             rest = after;
         }

@@ -12,9 +12,7 @@ impl Sum {
         for (to, from) in tail.iter_mut().zip(rest) {
             *to = *from;
         }
-        let sum = words
-            .iter()
-            .fold(self.0, |sum, word| sum + u64::from(u32::from_ne_bytes(*word)));
+        let sum = words.iter().fold(self.0, |sum, word| sum + u64::from(u32::from_ne_bytes(*word)));
         Self(sum + u64::from(u32::from_ne_bytes(tail)))
     }
 

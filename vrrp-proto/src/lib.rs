@@ -69,3 +69,8 @@ pub use advertisement::Advertisement;
 pub use auth::{Authentication, Password};
 pub use error::{BufferTooSmall, FieldError, ParseError};
 pub use fields::{AdvertInterval, HOP_LIMIT, MULTICAST_V4, PROTOCOL, Priority, Vrid};
+
+/// The README's example runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

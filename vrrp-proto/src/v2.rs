@@ -29,15 +29,7 @@ pub(crate) fn decode(message: &[u8]) -> Result<Advertisement<'_>, ParseError> {
     let Some((header, body)) = message.split_first_chunk::<HEADER_LEN>() else {
         return Err(ParseError::Truncated { len: message.len() });
     };
-    let [
-        version_type,
-        vrid,
-        priority,
-        count,
-        auth_type,
-        interval,
-        checksum @ ..,
-    ] = *header;
+    let [version_type, vrid, priority, count, auth_type, interval, checksum @ ..] = *header;
     if version_type >> 4 != VERSION {
         return Err(ParseError::Version(version_type >> 4));
     }
@@ -47,10 +39,7 @@ pub(crate) fn decode(message: &[u8]) -> Result<Advertisement<'_>, ParseError> {
     if count == 0 {
         return Err(ParseError::NoAddresses);
     }
-    let length_error = ParseError::Length {
-        expected: len(count),
-        actual: message.len(),
-    };
+    let length_error = ParseError::Length { expected: len(count), actual: message.len() };
     let (addresses, auth_data) = body.split_last_chunk::<AUTH_LEN>().ok_or(length_error)?;
     let (addresses, excess) = addresses.as_chunks::<ADDRESS_LEN>();
     if addresses.len() != usize::from(count) || !excess.is_empty() {
@@ -76,32 +65,14 @@ pub(crate) fn decode(message: &[u8]) -> Result<Advertisement<'_>, ParseError> {
 
 /// Returns the header of an advertisement, its checksum filled in.
 pub(crate) fn header(advertisement: &Advertisement<'_>) -> [u8; HEADER_LEN] {
-    let Advertisement {
-        vrid,
-        priority,
-        interval,
-        authentication,
-        count,
-        ..
-    } = advertisement;
+    let Advertisement { vrid, priority, interval, authentication, count, .. } = advertisement;
     let header = |[high, low]: [u8; 2]| {
         let version_type = VERSION << 4 | TYPE_ADVERTISEMENT;
         let auth_type = authentication.auth_type();
-        [
-            version_type,
-            vrid.get(),
-            priority.get(),
-            *count,
-            auth_type,
-            interval.as_secs(),
-            high,
-            low,
-        ]
+        [version_type, vrid.get(), priority.get(), *count, auth_type, interval.as_secs(), high, low]
     };
     let unsummed = header([0, 0]);
-    let sum = parts(advertisement, &unsummed)
-        .into_iter()
-        .fold(Sum::default(), Sum::add);
+    let sum = parts(advertisement, &unsummed).into_iter().fold(Sum::default(), Sum::add);
     header(sum.checksum().to_be_bytes())
 }
 

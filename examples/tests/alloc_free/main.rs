@@ -1,2 +1,137 @@
-//! Tests.
-fn main() {}
+//! Steady state allocates nothing, sockets included: counted, by an allocator that counts.
+//!
+//! A Master and a Backup in two namespaces, real sockets and a real LAN between them; only the clock is wound forward by
+//! hand, so that a thousand advertisements do not take a quarter of an hour.
+#![allow(clippy::unwrap_used, reason = "a test that unwraps an error has failed")]
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+    net::Ipv4Addr,
+    os::fd::AsFd,
+    process::ExitCode,
+    time::Duration,
+};
+
+use lab::{Lan, Namespace};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use vip_netlink::{Netlink, VrrpSocket};
+use vrrp_engine::{Config, Instant, Output, Received, State, VrrpRouter};
+use vrrp_proto::{Advertisement, MULTICAST_V4, Priority, Vrid};
+
+struct Counting;
+
+thread_local! {
+    /// The allocations of this thread alone: the test harness has threads of its own.
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: every call goes to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller keeps `alloc`'s contract.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps `dealloc`'s contract.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// A router with its socket, and the interface's index.
+struct Host {
+    router: VrrpRouter,
+    socket: VrrpSocket,
+    interface: u32,
+}
+
+impl Host {
+    fn new(host: &Namespace, source: Ipv4Addr, priority: u8) -> Self {
+        let (interface, socket) = host
+            .run(|| {
+                let interface = Netlink::open().unwrap().interface("eth0").unwrap();
+                (interface.index(), VrrpSocket::open(&interface, source, MULTICAST_V4).unwrap())
+            })
+            .unwrap();
+        let vips = (100..120).map(|last| Ipv4Addr::new(192, 0, 2, last));
+        let config = Config::builder(Vrid::new(51).unwrap(), source, vips).priority(Priority::new(priority));
+        let mut router = VrrpRouter::new();
+        router.add(interface, config.build().unwrap()).unwrap();
+        router.start(Instant::EPOCH);
+        Self { router, socket, interface }
+    }
+
+    /// Sends what the router orders; returns how many advertisements that was.
+    fn send(&mut self) -> u64 {
+        let (mut sent, mut buffer) = (0, [0; Advertisement::MAX_LEN]);
+        while let Some((_, output)) = self.router.poll_output() {
+            if let Output::Advertise(advertisement) = output {
+                self.socket.send(advertisement.encode(&mut buffer).unwrap()).unwrap();
+                sent += 1;
+            }
+        }
+        sent
+    }
+
+    /// Receives one packet, which is on its way.
+    fn receive(&mut self, now: Instant) {
+        let mut buffer = [0; 1500];
+        let packet = loop {
+            if let Some(packet) = self.socket.recv(&mut buffer).unwrap() {
+                break packet;
+            }
+            let mut fds = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
+            assert_ne!(poll(&mut fds, PollTimeout::from(5000u16)).unwrap(), 0, "the packet does not arrive");
+        };
+        let (source, destination, hop_limit) = (packet.source, packet.destination, packet.ttl);
+        let interface = self.interface;
+        let received = Received { interface, source, destination, hop_limit, bytes: packet.bytes };
+        self.router.handle_packet(now, received).unwrap();
+    }
+
+    fn state(&self) -> State {
+        self.router.iter().next().unwrap().1.state()
+    }
+}
+
+/// Winds the clock from one advertisement of the Master to the next.
+fn play(master: &mut Host, backup: &mut Host, advertisements: u64) {
+    let mut sent = 0;
+    while sent < advertisements {
+        let now = master.router.poll_timeout().unwrap();
+        master.router.handle_timeout(now);
+        for _ in 0..master.send() {
+            backup.receive(now + Duration::from_micros(100));
+            sent += 1;
+        }
+        backup.router.handle_timeout(now + Duration::from_micros(200));
+        assert_eq!(backup.send(), 0);
+    }
+}
+
+fn a_thousand_advertisements_are_sent_and_received_without_an_allocation() {
+    let mut lan = Lan::new().unwrap();
+    let (one, other) = (Namespace::new().unwrap(), Namespace::new().unwrap());
+    let sources = [Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 2)];
+    lan.attach(&one, "one", sources[0], 24).unwrap();
+    lan.attach(&other, "other", sources[1], 24).unwrap();
+    let mut master = Host::new(&one, sources[0], 200);
+    let mut backup = Host::new(&other, sources[1], 100);
+    play(&mut master, &mut backup, 5);
+
+    let before = ALLOCATIONS.get();
+    play(&mut master, &mut backup, 1000);
+    let allocations = ALLOCATIONS.get() - before;
+
+    assert_eq!((master.state(), backup.state()), (State::Master, State::Backup));
+    assert_eq!(allocations, 0);
+}
+
+fn main() -> ExitCode {
+    lab::run_tests(lab::tests![a_thousand_advertisements_are_sent_and_received_without_an_allocation])
+}

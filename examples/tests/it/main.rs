@@ -1,2 +1,17 @@
-//! Tests.
-fn main() {}
+//! The composed crates on a LAN with real peers.
+#![allow(clippy::unwrap_used, reason = "a test that unwraps an error has failed")]
+
+mod interop;
+mod keepalived;
+mod ours;
+mod watch;
+
+fn main() -> std::process::ExitCode {
+    lab::run_tests(lab::tests![
+        interop::ours_is_better_without_authentication,
+        interop::ours_is_better_with_a_password,
+        interop::keepalived_is_better_without_authentication,
+        interop::keepalived_is_better_with_a_password,
+        interop::a_wrong_password_makes_two_masters_and_says_why,
+    ])
+}

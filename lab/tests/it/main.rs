@@ -134,31 +134,22 @@ fn a_host_on_two_lans_has_two_interfaces() {
     let host = Namespace::new().unwrap();
     let (mut front, mut back) = (Lan::new().unwrap(), Lan::new().unwrap());
 
-    front
-        .attach(&host, "host", Ipv4Addr::new(10, 0, 0, 1), 24)
-        .unwrap();
-    back.attach(&host, "host", Ipv4Addr::new(10, 0, 1, 1), 24)
-        .unwrap();
+    front.attach(&host, "host", Ipv4Addr::new(10, 0, 0, 1), 24).unwrap();
+    back.attach(&host, "host", Ipv4Addr::new(10, 0, 1, 1), 24).unwrap();
 
-    let names = || {
-        getifaddrs()
-            .unwrap()
-            .map(|entry| entry.interface_name)
-            .collect::<BTreeSet<_>>()
-    };
-    assert_eq!(
-        host.run(names).unwrap(),
-        BTreeSet::from(["eth0", "eth1", "lo"].map(str::to_owned))
-    );
+    let names = || getifaddrs().unwrap().map(|entry| entry.interface_name).collect::<BTreeSet<_>>();
+    assert_eq!(host.run(names).unwrap(), BTreeSet::from(["eth0", "eth1", "lo"].map(str::to_owned)));
 }
 
 fn an_interface_that_is_down_loses_frames_until_up() {
-    let (_lan, alice, bob) = two_hosts();
+    let (lan, alice, bob) = two_hosts();
+    alice.say("before");
+    assert_eq!(bob.hears(), Some("before".to_owned()));
 
     bob.namespace.link_down("eth0").unwrap();
     alice.say("lost");
     bob.namespace.link_up("eth0").unwrap();
-    eventually(|| bob.has_carrier());
+    lan.settle("bob").unwrap();
     alice.say("after");
 
     assert_eq!(bob.hears(), Some("after".to_owned()));
@@ -170,25 +161,15 @@ fn children_and_sockets_stay_in_the_namespace() {
 
     let (inside, child, socket) = host
         .run(|| {
-            let child = Command::new("readlink")
-                .arg("/proc/self/ns/net")
-                .output()
-                .unwrap();
+            let child = Command::new("readlink").arg("/proc/self/ns/net").output().unwrap();
             let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-            (
-                fs::read_link("/proc/thread-self/ns/net").unwrap(),
-                child.stdout,
-                socket,
-            )
+            (fs::read_link("/proc/thread-self/ns/net").unwrap(), child.stdout, socket)
         })
         .unwrap();
 
     assert_ne!(inside, outside);
     assert_eq!(String::from_utf8(child).unwrap().trim(), inside.to_str().unwrap());
-    assert!(
-        UdpSocket::bind(socket.local_addr().unwrap()).is_ok(),
-        "the port is free here"
-    );
+    assert!(UdpSocket::bind(socket.local_addr().unwrap()).is_ok(), "the port is free here");
     assert_eq!(fs::read_link("/proc/thread-self/ns/net").unwrap(), outside);
 }
 
@@ -206,15 +187,9 @@ fn ports_that_do_not_exist_are_errors() {
     let host = Namespace::new().unwrap();
     lan.attach(&host, "host", Ipv4Addr::new(10, 0, 0, 1), 24).unwrap();
 
-    assert_eq!(
-        lan.cut("nobody").unwrap_err().to_string(),
-        "the LAN has no port nobody"
-    );
+    assert_eq!(lan.cut("nobody").unwrap_err().to_string(), "the LAN has no port nobody");
     assert!(lan.capture("nobody").is_err());
-    assert!(
-        lan.attach(&host, "host", Ipv4Addr::new(10, 0, 0, 2), 24).is_err(),
-        "the name is taken"
-    );
+    assert!(lan.attach(&host, "host", Ipv4Addr::new(10, 0, 0, 2), 24).is_err(), "the name is taken");
     assert!(host.link_down("eth9").is_err());
 }
 
@@ -251,15 +226,9 @@ impl Host {
     /// The entry of `eth0` that has its hardware address.
     fn eth0(&self) -> InterfaceAddress {
         let is_link = |entry: &InterfaceAddress| {
-            entry
-                .address
-                .is_some_and(|a| a.family() == Some(AddressFamily::Packet))
+            entry.address.is_some_and(|a| a.family() == Some(AddressFamily::Packet))
         };
-        let find = || {
-            getifaddrs()
-                .unwrap()
-                .find(|entry| entry.interface_name == "eth0" && is_link(entry))
-        };
+        let find = || getifaddrs().unwrap().find(|entry| entry.interface_name == "eth0" && is_link(entry));
         self.namespace.run(find).unwrap().unwrap()
     }
 }
@@ -271,15 +240,8 @@ fn two_hosts() -> (Lan, Host, Host) {
         let address = Ipv4Addr::new(10, 0, 0, number);
         let namespace = Namespace::new().unwrap();
         lan.attach(&namespace, name, address, 24).unwrap();
-        let socket = namespace
-            .run(|| UdpSocket::bind((address, PORT)))
-            .unwrap()
-            .unwrap();
-        Host {
-            namespace,
-            socket,
-            peer: Ipv4Addr::new(10, 0, 0, 3 - number),
-        }
+        let socket = namespace.run(|| UdpSocket::bind((address, PORT))).unwrap().unwrap();
+        Host { namespace, socket, peer: Ipv4Addr::new(10, 0, 0, 3 - number) }
     });
     (lan, alice, bob)
 }
@@ -306,19 +268,8 @@ fn find(capture: &mut Capture, text: &[u8]) -> Option<Seen> {
     loop {
         while let Some(frame) = capture.next(&mut buffer).unwrap() {
             if frame.bytes.ends_with(text) {
-                let lab::Frame {
-                    bytes,
-                    realtime,
-                    monotonic,
-                    outgoing,
-                    ..
-                } = frame;
-                return Some(Seen {
-                    bytes: bytes.to_vec(),
-                    realtime,
-                    monotonic,
-                    outgoing,
-                });
+                let lab::Frame { bytes, realtime, monotonic, outgoing, .. } = frame;
+                return Some(Seen { bytes: bytes.to_vec(), realtime, monotonic, outgoing });
             }
         }
         let left = deadline.saturating_duration_since(Instant::now());

@@ -62,13 +62,7 @@ fn play(master: &mut VrrpRouter, backup: &mut VrrpRouter, source: Ipv4Addr, seco
             };
             sent += 1;
             let bytes = advertisement.encode(&mut buffer).unwrap();
-            let packet = Received {
-                interface: 1,
-                source,
-                destination: MULTICAST_V4,
-                hop_limit: 255,
-                bytes,
-            };
+            let packet = Received { interface: 1, source, destination: MULTICAST_V4, hop_limit: 255, bytes };
             backup.handle_packet(now, packet).unwrap();
             received += 1;
         }
@@ -87,14 +81,8 @@ fn main() {
     let (sent, received) = play(&mut master, &mut backup, source, 100);
     let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
 
-    assert!(
-        sent >= 9_900 && received == sent,
-        "{sent} sent, {received} received"
-    );
-    assert_eq!(
-        allocations, 0,
-        "{allocations} allocations in {sent} advertisements sent and received"
-    );
+    assert!(sent >= 9_900 && received == sent, "{sent} sent, {received} received");
+    assert_eq!(allocations, 0, "{allocations} allocations in {sent} advertisements sent and received");
     println!(
         "test steady_state_allocates_nothing ... ok ({sent} advertisements sent and received, 0 allocations)"
     );

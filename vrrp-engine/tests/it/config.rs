@@ -16,34 +16,13 @@ fn refuses_what_cannot_be_and_says_why() {
     let address = |last| Ipv4Addr::new(10, 0, 0, last);
     let many = |count: u32| (0..count).map(|n| Ipv4Addr::from(0x0a00_0000 + n));
     let errors = [
-        (
-            with_addresses([]),
-            "0 virtual addresses are out of range: 1 to 255",
-        ),
-        (
-            with_addresses(many(256)),
-            "256 virtual addresses are out of range: 1 to 255",
-        ),
-        (
-            with_addresses([Ipv4Addr::new(224, 0, 0, 9)]),
-            "virtual address 224.0.0.9 is not a unicast address",
-        ),
-        (
-            with_addresses([Ipv4Addr::UNSPECIFIED]),
-            "virtual address 0.0.0.0 is not a unicast address",
-        ),
-        (
-            with_addresses([Ipv4Addr::BROADCAST]),
-            "virtual address 255.255.255.255 is not a unicast address",
-        ),
-        (
-            with_addresses([address(1), address(2), address(1)]),
-            "virtual address 10.0.0.1 is given twice",
-        ),
-        (
-            builder(0).build(),
-            "priority 0 is out of range: 1 to 254, or 255 for the owner of the addresses",
-        ),
+        (with_addresses([]), "0 virtual addresses are out of range: 1 to 255"),
+        (with_addresses(many(256)), "256 virtual addresses are out of range: 1 to 255"),
+        (with_addresses([Ipv4Addr::new(224, 0, 0, 9)]), "virtual address 224.0.0.9 is not a unicast address"),
+        (with_addresses([Ipv4Addr::UNSPECIFIED]), "virtual address 0.0.0.0 is not a unicast address"),
+        (with_addresses([Ipv4Addr::BROADCAST]), "virtual address 255.255.255.255 is not a unicast address"),
+        (with_addresses([address(1), address(2), address(1)]), "virtual address 10.0.0.1 is given twice"),
+        (builder(0).build(), "priority 0 is out of range: 1 to 254, or 255 for the owner of the addresses"),
         (
             builder(100).group(address(1)).build(),
             "group 10.0.0.1 is not a multicast address: 224.0.0.0 to 239.255.255.255",
@@ -65,25 +44,13 @@ fn refuses_what_cannot_be_and_says_why() {
 
 #[test]
 fn s6_1_skew_time_and_master_down_interval() {
-    let cases = [
-        (100, 1, 609_375),
-        (254, 1, 7_812),
-        (255, 1, 3_906),
-        (1, 1, 996_093),
-        (100, 255, 609_375),
-    ];
+    let cases = [(100, 1, 609_375), (254, 1, 7_812), (255, 1, 3_906), (1, 1, 996_093), (100, 255, 609_375)];
     for (priority, secs, skew_micros) in cases {
-        let config = builder(priority)
-            .interval(AdvertInterval::from_secs(secs).unwrap())
-            .build()
-            .unwrap();
+        let config = builder(priority).interval(AdvertInterval::from_secs(secs).unwrap()).build().unwrap();
         assert_eq!(config.skew_time().as_micros(), skew_micros, "priority {priority}");
         let expected = Duration::from_secs(3 * u64::from(secs)) + config.skew_time();
         assert_eq!(config.master_down_interval(), expected);
     }
-    assert_eq!(
-        builder(100).build().unwrap().skew_time(),
-        Duration::from_nanos(609_375_000)
-    );
+    assert_eq!(builder(100).build().unwrap().skew_time(), Duration::from_nanos(609_375_000));
     assert_eq!(builder(1).build().unwrap().priority(), Priority::new(1));
 }

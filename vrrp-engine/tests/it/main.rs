@@ -33,14 +33,8 @@ fn config(priority: u8) -> Config {
 /// What a peer of that priority says of the virtual router.
 fn advert(priority: u8) -> Advertisement<'static> {
     let (vrid, interval) = (Vrid::new(51).unwrap(), AdvertInterval::DEFAULT);
-    Advertisement::v2(
-        vrid,
-        Priority::new(priority),
-        interval,
-        Addresses::V4(&VIPS),
-        Authentication::None,
-    )
-    .unwrap()
+    Advertisement::v2(vrid, Priority::new(priority), interval, Addresses::V4(&VIPS), Authentication::None)
+        .unwrap()
 }
 
 /// A moment in microseconds since the epoch.

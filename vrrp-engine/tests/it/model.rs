@@ -53,11 +53,7 @@ impl Model {
         match self.state {
             State::Backup if now >= self.timer => self.become_master(now),
             State::Master if now >= self.timer => {
-                self.timer = if self.timer + SEC > now {
-                    self.timer + SEC
-                } else {
-                    now + SEC
-                };
+                self.timer = if self.timer + SEC > now { self.timer + SEC } else { now + SEC };
                 vec![Did::Advertise(self.priority)]
             }
             State::Initialize | State::Backup | State::Master => vec![],

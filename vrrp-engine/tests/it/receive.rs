@@ -14,13 +14,7 @@ use super::{ABOVE, BELOW, OURS, SEC, VIPS, advert, at, builder};
 const ETH0: u32 = 7;
 
 fn packet(bytes: &[u8]) -> Received<'_> {
-    Received {
-        interface: ETH0,
-        source: ABOVE,
-        destination: MULTICAST_V4,
-        hop_limit: 255,
-        bytes,
-    }
+    Received { interface: ETH0, source: ABOVE, destination: MULTICAST_V4, hop_limit: 255, bytes }
 }
 
 fn bytes(advertisement: &Advertisement<'_>) -> Vec<u8> {
@@ -45,10 +39,7 @@ fn discard(router: &mut VrrpRouter, packet: Received<'_>) -> Discard {
     let before = (router.poll_timeout(), router.iter().next().unwrap().1.state());
     let discard = router.handle_packet(at(SEC), packet).unwrap_err();
     assert!(router.poll_output().is_none());
-    assert_eq!(
-        (router.poll_timeout(), router.iter().next().unwrap().1.state()),
-        before
-    );
+    assert_eq!((router.poll_timeout(), router.iter().next().unwrap().1.state()), before);
     discard
 }
 
@@ -84,19 +75,8 @@ fn s7_1_each_failure_before_the_virtual_router_is_known_has_its_counter() {
     ];
     for (hop_limit, interface, bytes, counter) in cases {
         let mut router = router(100);
-        let cause = discard(
-            &mut router,
-            Received {
-                hop_limit,
-                interface,
-                ..packet(&bytes)
-            },
-        );
-        assert_eq!(
-            (router.stats().received, counter(&router.stats())),
-            (1, 1),
-            "{cause}"
-        );
+        let cause = discard(&mut router, Received { hop_limit, interface, ..packet(&bytes) });
+        assert_eq!((router.stats().received, counter(&router.stats())), (1, 1), "{cause}");
         assert_eq!(sum(&router), 1, "{cause}: another counter moved too");
     }
 }
@@ -112,17 +92,11 @@ fn s7_1_each_failure_of_a_virtual_router_has_its_counter() {
     let good = bytes(&advert(200));
 
     let mut plain = router(100);
-    let unicast = Received {
-        destination: OURS,
-        ..packet(&good)
-    };
+    let unicast = Received { destination: OURS, ..packet(&good) };
     assert_eq!(discard(&mut plain, unicast), Discard::Destination(OURS));
     assert_eq!(stats(&plain).destination_errors, 1);
     let simple = with(AdvertInterval::DEFAULT, password("secret"));
-    assert_eq!(
-        discard(&mut plain, packet(&simple)),
-        Discard::AuthTypeMismatch { ours: 0, theirs: 1 }
-    );
+    assert_eq!(discard(&mut plain, packet(&simple)), Discard::AuthTypeMismatch { ours: 0, theirs: 1 });
     assert_eq!(stats(&plain).auth_type_mismatches, 1);
     let slow = with(interval, Authentication::None);
     assert!(
@@ -131,20 +105,12 @@ fn s7_1_each_failure_of_a_virtual_router_has_its_counter() {
     assert_eq!(stats(&plain).interval_errors, 1);
 
     let mut secret = VrrpRouter::new();
-    secret
-        .add(
-            ETH0,
-            builder(100).authentication(password("secret")).build().unwrap(),
-        )
-        .unwrap();
+    secret.add(ETH0, builder(100).authentication(password("secret")).build().unwrap()).unwrap();
     assert_eq!(discard(&mut secret, packet(&simple)), Discard::NotRunning);
     assert_eq!(stats(&secret).not_running, 1);
     secret.start(Instant::EPOCH);
     while secret.poll_output().is_some() {}
-    assert_eq!(
-        discard(&mut secret, packet(&good)),
-        Discard::AuthTypeMismatch { ours: 1, theirs: 0 }
-    );
+    assert_eq!(discard(&mut secret, packet(&good)), Discard::AuthTypeMismatch { ours: 1, theirs: 0 });
     let wrong = with(AdvertInterval::DEFAULT, password("secreT"));
     assert_eq!(discard(&mut secret, packet(&wrong)), Discard::AuthFailure);
     assert_eq!(stats(&secret).auth_failures, 1);
@@ -162,10 +128,7 @@ fn our_own_packets_come_back_without_effect() {
     router.handle_timeout(now);
     while router.poll_output().is_some() {}
     let ours = bytes(&advert(100));
-    let echo = Received {
-        source: OURS,
-        ..packet(&ours)
-    };
+    let echo = Received { source: OURS, ..packet(&ours) };
     assert_eq!(discard(&mut router, echo), Discard::OwnAddress);
     assert_eq!(stats(&router).own_address, 1);
 }
@@ -183,17 +146,10 @@ fn s7_1_another_list_of_addresses_is_counted_and_taken() {
     ];
     for (list, errors) in lists {
         let mut router = router(100);
-        let advertisement = Advertisement::v2(
-            vrid,
-            Priority::new(200),
-            interval,
-            Addresses::V4(list),
-            Authentication::None,
-        )
-        .unwrap();
-        router
-            .handle_packet(at(SEC), packet(&bytes(&advertisement)))
-            .unwrap();
+        let advertisement =
+            Advertisement::v2(vrid, Priority::new(200), interval, Addresses::V4(list), Authentication::None)
+                .unwrap();
+        router.handle_packet(at(SEC), packet(&bytes(&advertisement))).unwrap();
         assert_eq!(stats(&router).address_list_errors, errors, "{list:?}");
         assert_eq!(stats(&router).advertisement_rcvd, 1);
     }

@@ -16,12 +16,7 @@ fn s6_4_1_a_startup_of_the_owner_becomes_master_at_once() {
     owner.start(Instant::EPOCH);
     assert_eq!(
         drain(&mut owner),
-        [
-            Did::Advertise(255),
-            Did::Acquire,
-            Did::Announce,
-            transition("Initialize -> Master: started")
-        ]
+        [Did::Advertise(255), Did::Acquire, Did::Announce, transition("Initialize -> Master: started")]
     );
     assert_eq!(owner.poll_timeout(), Some(at(SEC)));
 }
@@ -30,10 +25,7 @@ fn s6_4_1_a_startup_of_the_owner_becomes_master_at_once() {
 fn s6_4_1_a_startup_of_another_becomes_backup_and_clears_what_a_predecessor_left() {
     let mut router = VirtualRouter::new(config(100));
     router.start(Instant::EPOCH);
-    assert_eq!(
-        drain(&mut router),
-        [Did::Release, transition("Initialize -> Backup: started")]
-    );
+    assert_eq!(drain(&mut router), [Did::Release, transition("Initialize -> Backup: started")]);
     assert_eq!(router.poll_timeout(), Some(at(MASTER_DOWN)));
 }
 
@@ -53,10 +45,7 @@ fn s6_4_1_nothing_but_a_startup_is_answered() {
 fn s6_4_2_shutdown_says_nothing() {
     let mut router = started(config(100));
     router.shutdown(at(SEC));
-    assert_eq!(
-        drain(&mut router),
-        [transition("Backup -> Initialize: shut down")]
-    );
+    assert_eq!(drain(&mut router), [transition("Backup -> Initialize: shut down")]);
     assert_eq!(router.poll_timeout(), None);
 }
 
@@ -87,9 +76,7 @@ fn s6_4_2_priority_0_sets_the_timer_to_skew_time() {
         router.handle_timeout(at(SEC + SKEW));
         assert_eq!(
             drain(&mut router).pop(),
-            Some(transition(
-                "Backup -> Master: Master 192.0.2.9 gave up its office"
-            ))
+            Some(transition("Backup -> Master: Master 192.0.2.9 gave up its office"))
         );
     }
 }
@@ -98,9 +85,7 @@ fn s6_4_2_priority_0_sets_the_timer_to_skew_time() {
 fn s6_4_2_a_priority_equal_or_higher_resets_the_timer() {
     for priority in [100, 101, 255] {
         let mut router = started(config(100));
-        router
-            .handle_advertisement(at(SEC), BELOW, &advert(priority))
-            .unwrap();
+        router.handle_advertisement(at(SEC), BELOW, &advert(priority)).unwrap();
         assert_eq!(router.poll_timeout(), Some(at(SEC + MASTER_DOWN)));
         assert_eq!(router.master().unwrap().priority.get(), priority);
     }
@@ -114,9 +99,7 @@ fn s6_4_2_a_lower_priority_resets_the_timer_if_preempt_mode_is_false() {
     router.handle_timeout(at(SEC + MASTER_DOWN));
     assert_eq!(
         drain(&mut router).pop(),
-        Some(transition(
-            "Backup -> Master: Master 192.0.2.11 (priority 99) fell silent"
-        ))
+        Some(transition("Backup -> Master: Master 192.0.2.11 (priority 99) fell silent"))
     );
 }
 
@@ -124,9 +107,7 @@ fn s6_4_2_a_lower_priority_resets_the_timer_if_preempt_mode_is_false() {
 fn s6_4_2_a_lower_priority_moves_nothing_if_preempt_mode_is_true() {
     let mut router = started(config(100));
     for second in 1..=3 {
-        router
-            .handle_advertisement(at(second * SEC), ABOVE, &advert(99))
-            .unwrap();
+        router.handle_advertisement(at(second * SEC), ABOVE, &advert(99)).unwrap();
         assert_eq!(router.poll_timeout(), Some(at(MASTER_DOWN)));
     }
     router.handle_timeout(at(MASTER_DOWN));
@@ -159,9 +140,7 @@ fn a_silent_master_is_named() {
     router.handle_timeout(at(SEC + MASTER_DOWN));
     assert_eq!(
         drain(&mut router).pop(),
-        Some(transition(
-            "Backup -> Master: Master 192.0.2.11 (priority 200) fell silent"
-        ))
+        Some(transition("Backup -> Master: Master 192.0.2.11 (priority 200) fell silent"))
     );
 }
 
@@ -173,11 +152,7 @@ fn s6_4_3_shutdown_sends_priority_0_and_lets_go() {
     router.shutdown(now);
     assert_eq!(
         drain(&mut router),
-        [
-            Did::Advertise(0),
-            Did::Release,
-            transition("Master -> Initialize: shut down")
-        ]
+        [Did::Advertise(0), Did::Release, transition("Master -> Initialize: shut down")]
     );
     assert_eq!(router.poll_timeout(), None);
     assert_eq!(router.stats().priority_zero_pkts_sent, 1);
@@ -229,10 +204,7 @@ fn s6_4_3_a_higher_priority_wins() {
             transition("Master -> Backup: Master 192.0.2.9 (priority 101) is better")
         ]
     );
-    assert_eq!(
-        router.poll_timeout(),
-        Some(at(MASTER_DOWN + 400_000 + MASTER_DOWN))
-    );
+    assert_eq!(router.poll_timeout(), Some(at(MASTER_DOWN + 400_000 + MASTER_DOWN)));
 }
 
 #[test]
@@ -241,10 +213,7 @@ fn s6_4_3_to_the_letter_it_gives_way_without_a_word() {
     router.handle_advertisement(now, BELOW, &advert(101)).unwrap();
     assert_eq!(
         drain(&mut router),
-        [
-            Did::Release,
-            transition("Master -> Backup: Master 192.0.2.9 (priority 101) is better")
-        ]
+        [Did::Release, transition("Master -> Backup: Master 192.0.2.9 (priority 101) is better")]
     );
 }
 
@@ -261,9 +230,7 @@ fn s6_4_3_between_equals_the_higher_address_wins() {
 fn s6_4_3_addresses_compare_as_numbers_in_network_order() {
     let (mut router, now) = master(config(100));
     let little_endian_trap = [10, 0, 0, 255].into();
-    router
-        .handle_advertisement(now, little_endian_trap, &advert(100))
-        .unwrap();
+    router.handle_advertisement(now, little_endian_trap, &advert(100)).unwrap();
     assert_eq!(router.state(), State::Master, "10.0.0.255 is below {OURS}");
 }
 

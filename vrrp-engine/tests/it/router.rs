@@ -9,10 +9,7 @@ use super::{OURS, SEC, at};
 
 fn config(vrid: u8, priority: u8) -> Config {
     let vip = Ipv4Addr::new(10, 0, 0, vrid);
-    Config::builder(Vrid::new(vrid).unwrap(), OURS, [vip])
-        .priority(Priority::new(priority))
-        .build()
-        .unwrap()
+    Config::builder(Vrid::new(vrid).unwrap(), OURS, [vip]).priority(Priority::new(priority)).build().unwrap()
 }
 
 #[test]
@@ -21,17 +18,8 @@ fn a_vrid_is_taken_once_on_each_interface() {
     router.add(1, config(51, 100)).unwrap();
     router.add(2, config(51, 100)).unwrap();
     let error = router.add(1, config(51, 200)).unwrap_err();
-    assert_eq!(
-        error,
-        ConfigError::DuplicateVrid {
-            vrid: Vrid::new(51).unwrap(),
-            interface: 1
-        }
-    );
-    assert_eq!(
-        error.to_string(),
-        "virtual router 51 is already configured on interface 1"
-    );
+    assert_eq!(error, ConfigError::DuplicateVrid { vrid: Vrid::new(51).unwrap(), interface: 1 });
+    assert_eq!(error.to_string(), "virtual router 51 is already configured on interface 1");
 }
 
 #[test]
@@ -51,19 +39,10 @@ fn a_packet_reaches_the_virtual_router_of_its_interface_and_number_and_no_other(
     let bytes = advertisement.encode(&mut buffer).unwrap();
     let source = Ipv4Addr::new(192, 0, 2, 11);
 
-    let packet = Received {
-        interface: 2,
-        source,
-        destination: MULTICAST_V4,
-        hop_limit: 255,
-        bytes,
-    };
+    let packet = Received { interface: 2, source, destination: MULTICAST_V4, hop_limit: 255, bytes };
     assert_eq!(router.handle_packet(at(SEC), packet), Ok(ids[2]));
 
-    let heard: Vec<_> = router
-        .iter()
-        .map(|(id, router)| (id, router.master().is_some()))
-        .collect();
+    let heard: Vec<_> = router.iter().map(|(id, router)| (id, router.master().is_some())).collect();
     assert_eq!(heard, [(ids[0], false), (ids[1], false), (ids[2], true)]);
     let mut elsewhere = VrrpRouter::new();
     let missing = elsewhere.add(3, config(51, 100)).unwrap();

@@ -52,26 +52,11 @@ impl Lan {
                 .unwrap();
             let mut router = VrrpRouter::new();
             router.add(1, config).unwrap();
-            Host {
-                router,
-                source,
-                holds: false,
-                side: 0,
-                stopped: false,
-                waiting: Vec::new(),
-            }
+            Host { router, source, holds: false, side: 0, stopped: false, waiting: Vec::new() }
         });
         let hosts = hosts.collect();
         let (dice, delay) = (Dice(seed | 1), Duration::from_micros(200));
-        Self {
-            hosts,
-            now: Instant::EPOCH,
-            wire: BTreeMap::new(),
-            sent: 0,
-            dice,
-            loss: 0,
-            delay,
-        }
+        Self { hosts, now: Instant::EPOCH, wire: BTreeMap::new(), sent: 0, dice, loss: 0, delay }
     }
 
     fn start_all(&mut self) {
@@ -91,12 +76,7 @@ impl Lan {
                 .filter_map(|host| host.router.poll_timeout())
                 .min();
             let arrival = self.wire.keys().next().map(|(at, _)| *at);
-            let next = [timer, arrival]
-                .into_iter()
-                .flatten()
-                .min()
-                .unwrap_or(end)
-                .max(self.now);
+            let next = [timer, arrival].into_iter().flatten().min().unwrap_or(end).max(self.now);
             if next > end {
                 break;
             }
@@ -124,13 +104,8 @@ impl Lan {
             host.waiting.push((source, bytes));
             return;
         }
-        let packet = Received {
-            interface: 1,
-            source,
-            destination: MULTICAST_V4,
-            hop_limit: 255,
-            bytes: &bytes,
-        };
+        let packet =
+            Received { interface: 1, source, destination: MULTICAST_V4, hop_limit: 255, bytes: &bytes };
         host.router.handle_packet(self.now, packet).unwrap();
         self.drain(to);
     }
@@ -167,10 +142,8 @@ impl Lan {
                 for _ in 0..copies {
                     let delay = Duration::from_nanos(self.dice.roll(self.delay.as_nanos() as u64) + 1);
                     self.sent += 1;
-                    self.wire.insert(
-                        (self.now + delay, self.sent),
-                        (to, self.hosts[from].source, bytes.clone()),
-                    );
+                    self.wire
+                        .insert((self.now + delay, self.sent), (to, self.hosts[from].source, bytes.clone()));
                 }
             }
         }
@@ -179,14 +152,9 @@ impl Lan {
     fn masters(&self) -> Vec<usize> {
         for host in &self.hosts {
             let is_master = host.router.iter().next().unwrap().1.state() == State::Master;
-            assert_eq!(
-                host.holds, is_master,
-                "who is Master holds the address, and nobody else"
-            );
+            assert_eq!(host.holds, is_master, "who is Master holds the address, and nobody else");
         }
-        (0..self.hosts.len())
-            .filter(|host| self.hosts[*host].holds)
-            .collect()
+        (0..self.hosts.len()).filter(|host| self.hosts[*host].holds).collect()
     }
 }
 
@@ -255,26 +223,9 @@ fn a_host_that_stopped_for_a_while_does_not_take_over_from_a_living_master() {
     lan.run(SETTLED);
     lan.hosts[1].stopped = true;
     lan.run(Duration::from_secs(10));
-    let before = lan.hosts[1]
-        .router
-        .iter()
-        .next()
-        .unwrap()
-        .1
-        .stats()
-        .master_transitions;
+    let before = lan.hosts[1].router.iter().next().unwrap().1.stats().master_transitions;
     lan.resume(1);
     lan.run(SETTLED);
     assert_eq!(lan.masters(), [0]);
-    assert_eq!(
-        lan.hosts[1]
-            .router
-            .iter()
-            .next()
-            .unwrap()
-            .1
-            .stats()
-            .master_transitions,
-        before
-    );
+    assert_eq!(lan.hosts[1].router.iter().next().unwrap().1.stats().master_transitions, before);
 }

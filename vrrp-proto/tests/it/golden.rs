@@ -43,11 +43,8 @@ fn judge(kind: &str, packet: &[u8]) -> String {
 }
 
 fn describe(advertisement: &Advertisement<'_>, message: &[u8]) -> String {
-    let addresses: Vec<_> = advertisement
-        .addresses()
-        .iter()
-        .map(|address: Ipv4Addr| address.to_string())
-        .collect();
+    let addresses: Vec<_> =
+        advertisement.addresses().iter().map(|address: Ipv4Addr| address.to_string()).collect();
     format!(
         "accept vrid {} prio {} count {} auth_type {} auth_data {} interval {} addrs {}",
         advertisement.vrid(),
@@ -80,10 +77,7 @@ fn strip<'a>(kind: &str, packet: &'a [u8]) -> (u8, &'a [u8]) {
 }
 
 fn bytes(hex: &str) -> Vec<u8> {
-    (0..hex.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
-        .collect()
+    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -41,10 +41,7 @@ fn s5_3_3_vrid_0_is_refused() {
 fn s5_3_4_every_priority_is_read() {
     for priority in 0..=255 {
         let message = with_byte(encoded(&usual()), 2, priority);
-        assert_eq!(
-            Advertisement::decode(&message).unwrap().priority(),
-            Priority::new(priority)
-        );
+        assert_eq!(Advertisement::decode(&message).unwrap().priority(), Priority::new(priority));
     }
 }
 
@@ -59,10 +56,7 @@ fn s5_3_5_up_to_255_addresses_are_carried_and_no_more() {
     let list: Vec<_> = (0..=255).map(|last| [10, 0, 0, last]).collect();
     let message = encoded(&advertisement(&list[..255], Authentication::None));
     assert_eq!(message.len(), Advertisement::MAX_LEN);
-    assert_eq!(
-        Advertisement::decode(&message).unwrap().addresses(),
-        Addresses::V4(&list[..255])
-    );
+    assert_eq!(Advertisement::decode(&message).unwrap().addresses(), Addresses::V4(&list[..255]));
     for refused in [&list[..0], &list[..]] {
         let result = Advertisement::v2(
             Vrid::new(1).unwrap(),
@@ -79,10 +73,7 @@ fn s5_3_5_up_to_255_addresses_are_carried_and_no_more() {
 fn s5_3_6_any_other_authentication_type_is_refused() {
     for auth_type in 2..=255 {
         let message = with_byte(encoded(&usual()), 4, auth_type);
-        assert_eq!(
-            Advertisement::decode(&message),
-            Err(ParseError::AuthType(auth_type))
-        );
+        assert_eq!(Advertisement::decode(&message), Err(ParseError::AuthType(auth_type)));
     }
 }
 
@@ -90,10 +81,7 @@ fn s5_3_6_any_other_authentication_type_is_refused() {
 fn s5_3_7_an_interval_of_0_is_refused() {
     let message = with_byte(encoded(&usual()), 5, 0);
     assert_eq!(Advertisement::decode(&message), Err(ParseError::Interval));
-    assert_eq!(
-        AdvertInterval::from_secs(0),
-        Err(FieldError::AdvertInterval { secs: 0 })
-    );
+    assert_eq!(AdvertInterval::from_secs(0), Err(FieldError::AdvertInterval { secs: 0 }));
 }
 
 #[test]
@@ -103,15 +91,10 @@ fn s5_3_8_one_wrong_bit_anywhere_fails_the_checksum_or_an_earlier_check() {
         let mut message = good.clone();
         message[bit / 8] ^= 1 << (bit % 8);
         let error = Advertisement::decode(&message).unwrap_err();
-        let earlier = matches!(
-            error,
-            ParseError::Version(_) | ParseError::Type(_) | ParseError::Length { .. }
-        );
+        let earlier =
+            matches!(error, ParseError::Version(_) | ParseError::Type(_) | ParseError::Length { .. });
         let count = bit / 8 == 3 && error == ParseError::NoAddresses;
-        assert!(
-            earlier || count || matches!(error, ParseError::Checksum { .. }),
-            "bit {bit}: {error:?}"
-        );
+        assert!(earlier || count || matches!(error, ParseError::Checksum { .. }), "bit {bit}: {error:?}");
     }
 }
 
@@ -120,13 +103,7 @@ fn s5_3_8_a_wrong_checksum_is_reported_with_the_right_one() {
     let mut message = encoded(&usual());
     let right = u16::from_be_bytes([message[6], message[7]]);
     message[6..8].fill(0);
-    assert_eq!(
-        Advertisement::decode(&message),
-        Err(ParseError::Checksum {
-            found: 0,
-            computed: right
-        })
-    );
+    assert_eq!(Advertisement::decode(&message), Err(ParseError::Checksum { found: 0, computed: right }));
 }
 
 #[test]
@@ -159,10 +136,7 @@ fn s7_1_a_packet_cut_anywhere_is_refused_for_its_length() {
     for len in 0..message.len() {
         let expected = match len {
             0..8 => ParseError::Truncated { len },
-            _ => ParseError::Length {
-                expected: message.len(),
-                actual: len,
-            },
+            _ => ParseError::Length { expected: message.len(), actual: len },
         };
         assert_eq!(Advertisement::decode(&message[..len]), Err(expected));
     }
@@ -175,10 +149,7 @@ fn s7_1_a_packet_with_bytes_too_many_is_refused_for_its_length() {
         message.resize(message.len() + excess, 0);
         assert_eq!(
             Advertisement::decode(&message),
-            Err(ParseError::Length {
-                expected: 24,
-                actual: 24 + excess
-            })
+            Err(ParseError::Length { expected: 24, actual: 24 + excess })
         );
     }
 }
@@ -191,9 +162,7 @@ fn a_buffer_too_small_is_left_alone() {
     assert_eq!(buffer, [0xaa; 23]);
 
     let mut place = &mut buffer[..];
-    let BufferTooSmall {
-        needed, available, ..
-    } = usual().put(&mut place).unwrap_err();
+    let BufferTooSmall { needed, available, .. } = usual().put(&mut place).unwrap_err();
     assert_eq!((needed, available), (24, 23));
     assert_eq!(buffer, [0xaa; 23]);
 }

@@ -24,11 +24,7 @@ fn tcpdump_reads_what_we_encode() {
 
     let printed = tcpdump(&messages);
 
-    let printed: Vec<_> = printed
-        .lines()
-        .map(str::trim)
-        .filter(|line| line.contains("VRRPv2"))
-        .collect();
+    let printed: Vec<_> = printed.lines().map(str::trim).filter(|line| line.contains("VRRPv2")).collect();
     assert_eq!(printed.len(), 3, "{printed:?}");
     assert_eq!(
         printed[0],
@@ -38,20 +34,14 @@ fn tcpdump_reads_what_we_encode() {
     assert!(printed[1].contains("authtype simple, intvl 1s, length 20, addrs: 192.0.2.100 auth \"s3cr3t"));
     assert!(printed[2].contains("length 1036, addrs(255): 10.0.0.1,") && printed[2].ends_with(",10.0.0.255"));
     for line in printed {
-        assert!(
-            !line.contains("bad") && !line.contains("[|") && !line.contains("ttl"),
-            "{line}"
-        );
+        assert!(!line.contains("bad") && !line.contains("[|") && !line.contains("ttl"), "{line}");
     }
 }
 
 fn tcpdump_is_installed() -> bool {
     let found = Command::new("tcpdump").arg("--version").output().is_ok();
     if !found {
-        assert!(
-            std::env::var_os("REQUIRE_LAB").is_none(),
-            "tcpdump is not installed"
-        );
+        assert!(std::env::var_os("REQUIRE_LAB").is_none(), "tcpdump is not installed");
         println!("skipped: tcpdump is not installed");
     }
     found

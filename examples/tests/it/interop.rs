@@ -1,0 +1,199 @@
+//! keepalived and we are Master and Backup to each other in turn: start, crash, return, stop.
+
+use std::{net::Ipv4Addr, path::PathBuf, time::Duration};
+
+use lab::{Lan, Namespace};
+
+use super::{
+    keepalived::Keepalived,
+    ours::Ours,
+    watch::{Watch, holds},
+};
+
+const VIP: &str = "192.0.2.100/24";
+const BETTER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+const WORSE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+const BETTER_PRIORITY: u8 = 150;
+const WORSE_PRIORITY: u8 = 100;
+
+/// A shared machine may run late, and keepalived takes a while to start. Never early: the protocol's own time is a bound.
+const SLACK: Duration = Duration::from_millis(1500);
+
+pub(crate) fn ours_is_better_without_authentication() {
+    play(Kind::Ours, Kind::Keepalived, None);
+}
+
+pub(crate) fn ours_is_better_with_a_password() {
+    play(Kind::Ours, Kind::Keepalived, Some("s3cr3t"));
+}
+
+pub(crate) fn keepalived_is_better_without_authentication() {
+    play(Kind::Keepalived, Kind::Ours, None);
+}
+
+pub(crate) fn keepalived_is_better_with_a_password() {
+    play(Kind::Keepalived, Kind::Ours, Some("s3cr3t"));
+}
+
+/// The two do not believe each other, so both are Master, as RFC 2338 has it; ours says what is wrong.
+pub(crate) fn a_wrong_password_makes_two_masters_and_says_why() {
+    let Some(site) = Site::new() else { return };
+    let Site { mut watch, better, worse, program, .. } = site;
+    let ours = Ours::start(&better, BETTER_PRIORITY, VIP, Some("s3cr3t"));
+    let _keepalived = Keepalived::start(&program, &worse, WORSE_PRIORITY, VIP, Some("secret"));
+    let within = down(WORSE_PRIORITY) + SLACK + SLACK;
+    watch.wait_for("ours is Master", Duration::ZERO, within, |advert| advert.source == BETTER);
+    let theirs = watch.wait_for("theirs is Master", Duration::ZERO, within, |advert| advert.source == WORSE);
+    watch.wait_for("ours goes on", theirs.at, SLACK, |advert| advert.source == BETTER);
+
+    assert!(holds(&better, VIP) && holds(&worse, VIP));
+    let said = ours.said();
+    assert!(
+        said.iter().any(|line| line == "packet from 192.0.2.2 discarded: the password is wrong"),
+        "{said:#?}"
+    );
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Ours,
+    Keepalived,
+}
+
+/// A router of either kind, running.
+enum Router {
+    Ours(Ours),
+    Keepalived(Keepalived),
+}
+
+impl Router {
+    fn crash(self) {
+        match self {
+            Self::Ours(ours) => ours.crash(),
+            Self::Keepalived(keepalived) => keepalived.crash(),
+        }
+    }
+
+    fn stop(self) {
+        match self {
+            Self::Ours(ours) => ours.stop(),
+            Self::Keepalived(keepalived) => keepalived.stop(),
+        }
+    }
+
+    fn log(&self) -> String {
+        match self {
+            Self::Ours(ours) => ours.said().join("\n"),
+            Self::Keepalived(keepalived) => keepalived.log(),
+        }
+    }
+}
+
+struct Site {
+    /// Held for its bridge.
+    _lan: Lan,
+    watch: Watch,
+    better: Namespace,
+    worse: Namespace,
+    program: PathBuf,
+}
+
+impl Site {
+    /// `None` where there is no keepalived.
+    fn new() -> Option<Self> {
+        let program = lab::need("keepalived")?;
+        let mut lan = Lan::new().unwrap();
+        let (better, worse) = (Namespace::new().unwrap(), Namespace::new().unwrap());
+        lan.attach(&better, "better", BETTER, 24).unwrap();
+        lan.attach(&worse, "worse", WORSE, 24).unwrap();
+        let watch = Watch::new(&mut lan);
+        Some(Self { _lan: lan, watch, better, worse, program })
+    }
+
+    fn start(&self, kind: Kind, priority: u8, password: Option<&str>) -> Router {
+        let host = if priority == BETTER_PRIORITY { &self.better } else { &self.worse };
+        match kind {
+            Kind::Ours => Router::Ours(Ours::start(host, priority, VIP, password)),
+            Kind::Keepalived => {
+                Router::Keepalived(Keepalived::start(&self.program, host, priority, VIP, password))
+            }
+        }
+    }
+
+    /// Watches for more than an interval: one Master that advertises, one Backup that is silent, one address.
+    fn assert_the_only_master(&mut self, source: Ipv4Addr) {
+        // A Master that has just given way may have said so. From the next advertisement on, there is but one.
+        let is_his = |advert: &super::watch::Advert| advert.source == source;
+        let since = self.watch.now();
+        let next = self.watch.wait_for("the Master goes on", since, Duration::from_secs(1) + SLACK, is_his);
+        self.watch.look_for(Duration::from_millis(1300));
+        let stray = self.watch.seen.iter().find(|advert| advert.at > next.at && advert.source != source);
+        assert_eq!(stray, None, "a second Master");
+        assert_eq!((holds(&self.better, VIP), holds(&self.worse, VIP)), (source == BETTER, source == WORSE));
+    }
+}
+
+/// The Master_Down_Interval of a priority, at one second.
+fn down(priority: u8) -> Duration {
+    Duration::from_secs(3) + skew(priority)
+}
+
+fn skew(priority: u8) -> Duration {
+    Duration::from_secs(256 - u64::from(priority)) / 256
+}
+
+fn play(better: Kind, worse: Kind, password: Option<&str>) {
+    let Some(mut site) = Site::new() else { return };
+    let from = |source| move |advert: &super::watch::Advert| advert.source == source;
+
+    // Start: the better one becomes Master, though the other was there first.
+    let backup = site.start(worse, WORSE_PRIORITY, password);
+    let first =
+        site.watch.wait_for("the worse alone", Duration::ZERO, down(WORSE_PRIORITY) + SLACK, from(WORSE));
+    let master = site.start(better, BETTER_PRIORITY, password);
+    site.watch.wait_for("the better preempts", first.at, down(BETTER_PRIORITY) + SLACK, from(BETTER));
+    site.assert_the_only_master(BETTER);
+
+    // Crash: the other takes over after its Master_Down_Interval, not before.
+    master.crash();
+    let since = site.watch.now();
+    let takeover =
+        site.watch.wait_for("the crash is survived", since, down(WORSE_PRIORITY) + SLACK, from(WORSE));
+    assert_took(takeover.at - site.watch.last_before(BETTER, takeover.at).at, down(WORSE_PRIORITY));
+
+    // Return: it finds its stale address, and preempts.
+    assert!(holds(&site.better, VIP), "a crash leaves the address");
+    let master = site.start(better, BETTER_PRIORITY, password);
+    site.watch.wait_for("the better returns", takeover.at, down(BETTER_PRIORITY) + SLACK, from(BETTER));
+    site.assert_the_only_master(BETTER);
+
+    // Stop: it gives up its office, and the other takes over after its Skew_Time.
+    let since = site.watch.now();
+    master.stop();
+    let is_release = |advert: &super::watch::Advert| advert.source == BETTER && advert.priority == 0;
+    let release = site.watch.wait_for("the release", since, SLACK, is_release);
+    let takeover =
+        site.watch.wait_for("the stop is noticed", release.at, skew(WORSE_PRIORITY) + SLACK, from(WORSE));
+    assert_took(takeover.at - release.at, skew(WORSE_PRIORITY));
+    site.assert_the_only_master(WORSE);
+
+    assert_eq!(complaint(&backup.log()), None);
+    backup.stop();
+    assert!(!holds(&site.worse, VIP));
+}
+
+/// A takeover is never early, and late only by what the machine is.
+fn assert_took(measured: Duration, protocol: Duration) {
+    // Clock readings of two packets: a microsecond is no contradiction. keepalived computes in microseconds too.
+    assert!(
+        measured + Duration::from_micros(100) >= protocol,
+        "{measured:?} is before the protocol's {protocol:?}"
+    );
+    assert!(measured <= protocol + SLACK, "{measured:?} is long after the protocol's {protocol:?}");
+}
+
+/// A line in which a router complains of the other.
+fn complaint(log: &str) -> Option<&str> {
+    const WORDS: [&str; 6] = ["discarded", "invalid", "mismatch", "checksum", "bogus", "cannot"];
+    log.lines().find(|line| WORDS.iter().any(|word| line.contains(word)))
+}

@@ -1,0 +1,178 @@
+//! Addresses come, are seen, and go.
+
+use std::{net::Ipv4Addr, process::Command, thread};
+
+use lab::Lan;
+use vip_netlink::{Address, Change, ErrorKind, Netlink};
+
+use crate::support::{Host, address};
+
+pub(crate) fn what_is_added_is_listed_until_removed() {
+    let (_lan, mut host) = lone_host();
+    let vip = address("192.0.2.10/32");
+
+    let added = host.netlink.add(&host.eth0, vip).unwrap();
+    let with = host.netlink.addresses(&host.eth0).unwrap();
+    let removed = host.netlink.remove(&host.eth0, vip).unwrap();
+    let without = host.netlink.addresses(&host.eth0).unwrap();
+
+    assert_eq!((added, removed), (Change::Made, Change::Made));
+    assert_eq!(with, [address("10.0.0.1/24"), vip]);
+    assert_eq!(without, [address("10.0.0.1/24")]);
+}
+
+pub(crate) fn adding_and_removing_twice_is_already_so() {
+    let (_lan, mut host) = lone_host();
+    let vip = address("192.0.2.10/32");
+
+    let added = [(); 2].map(|()| host.netlink.add(&host.eth0, vip).unwrap());
+    let count = host.netlink.addresses(&host.eth0).unwrap().len();
+    let removed = [(); 2].map(|()| host.netlink.remove(&host.eth0, vip).unwrap());
+
+    assert_eq!(added, [Change::Made, Change::AlreadySo]);
+    assert_eq!(count, 2);
+    assert_eq!(removed, [Change::Made, Change::AlreadySo]);
+}
+
+pub(crate) fn another_prefix_length_is_another_address() {
+    let (_lan, mut host) = lone_host();
+    host.netlink.add(&host.eth0, address("192.0.2.10/32")).unwrap();
+
+    assert_eq!(host.netlink.remove(&host.eth0, address("192.0.2.10/24")).unwrap(), Change::AlreadySo);
+    assert_eq!(host.netlink.add(&host.eth0, address("192.0.2.10/24")).unwrap(), Change::Made);
+    assert_eq!(host.netlink.remove(&host.eth0, address("192.0.2.10/32")).unwrap(), Change::Made);
+
+    assert_eq!(host.netlink.addresses(&host.eth0).unwrap(), ["10.0.0.1/24", "192.0.2.10/24"].map(address));
+}
+
+pub(crate) fn only_the_addresses_of_the_interface_are_listed() {
+    let (_lan, mut host) = lone_host();
+    let lo = host.netlink.interface("lo").unwrap();
+
+    host.netlink.add(&lo, address("192.0.2.10")).unwrap();
+
+    assert_eq!(host.netlink.addresses(&lo).unwrap(), ["127.0.0.1/8", "192.0.2.10/32"].map(address));
+    assert_eq!(host.netlink.addresses(&host.eth0).unwrap(), [address("10.0.0.1/24")]);
+}
+
+pub(crate) fn an_interface_without_addresses_has_an_empty_list() {
+    let (_lan, mut host) = lone_host();
+
+    host.netlink.remove(&host.eth0, address("10.0.0.1/24")).unwrap();
+
+    assert_eq!(host.netlink.addresses(&host.eth0).unwrap(), []);
+}
+
+pub(crate) fn a_thousand_addresses_are_listed() {
+    let (_lan, mut host) = lone_host();
+    let mut expected = vec![address("10.0.0.1/24")];
+    expected.extend(many(1000));
+
+    for vip in many(1000) {
+        host.netlink.add(&host.eth0, vip).unwrap();
+    }
+
+    assert_eq!(sorted(host.netlink.addresses(&host.eth0).unwrap()), sorted(expected));
+}
+
+pub(crate) fn a_list_read_while_others_change_addresses_is_not_torn() {
+    for _ in 0..5 {
+        let (_lan, mut host) = lone_host();
+        // What goes is in front of what stays, so that what stays moves up while the kernel counts its way along.
+        let (going, staying): (Vec<_>, Vec<_>) =
+            many(1600).partition(|vip| vip.ip() < Ipv4Addr::new(198, 18, 3, 32));
+        for vip in going.iter().chain(&staying) {
+            host.netlink.add(&host.eth0, *vip).unwrap();
+        }
+        let mut other = host.namespace.run(Netlink::open).unwrap().unwrap();
+        let eth0 = host.eth0;
+
+        let lists = thread::scope(|scope| {
+            let others = scope.spawn(|| {
+                for vip in &going {
+                    other.remove(&eth0, *vip).unwrap();
+                }
+            });
+            let mut lists = Vec::new();
+            while !others.is_finished() {
+                lists.push(host.netlink.addresses(&eth0));
+            }
+            lists
+        });
+
+        for list in lists {
+            match list {
+                // Unnoticed, the kernel skips dozens. One it may skip: it unlinks an address before it counts the change.
+                Ok(list) => {
+                    let missing = staying.iter().filter(|vip| !list.contains(vip)).count();
+                    assert!(missing <= 1, "{missing} of {} are missing", staying.len());
+                }
+                Err(error) => assert_eq!(error.kind(), ErrorKind::KeptChanging, "{error}"),
+            }
+        }
+    }
+}
+
+pub(crate) fn the_first_of_a_subnet_takes_the_others_along() {
+    let (_lan, mut host) = lone_host();
+    for vip in ["10.0.0.10/24", "10.0.0.11/32"] {
+        host.netlink.add(&host.eth0, address(vip)).unwrap();
+    }
+
+    host.netlink.remove(&host.eth0, address("10.0.0.1/24")).unwrap();
+
+    assert_eq!(host.netlink.addresses(&host.eth0).unwrap(), [address("10.0.0.11/32")]);
+}
+
+pub(crate) fn what_is_added_is_what_iproute2_shows() {
+    let Some(ip) = lab::need("ip") else { return };
+    let (_lan, mut host) = lone_host();
+
+    host.netlink.add(&host.eth0, address("192.0.2.10/32")).unwrap();
+    host.netlink.add(&host.eth0, address("198.51.100.7/24")).unwrap();
+
+    let show = || Command::new(&ip).args(["-json", "-4", "address", "show", "dev", "eth0"]).output();
+    let output = host.namespace.run(show).unwrap().unwrap();
+    let shown: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let entries = shown[0]["addr_info"].as_array().unwrap();
+    let told = entries.iter().map(|a| (a["local"].as_str().unwrap(), a["prefixlen"].as_u64().unwrap()));
+    assert_eq!(told.collect::<Vec<_>>(), [("10.0.0.1", 24), ("192.0.2.10", 32), ("198.51.100.7", 24)]);
+    assert!(entries.iter().all(|a| a["scope"] == "global" && a["label"] == "eth0"), "{entries:?}");
+    assert!(entries.iter().all(|a| a["address"].is_null()), "no peer address: {entries:?}");
+    assert!(entries.iter().all(|a| a["valid_life_time"] == u32::MAX), "for ever: {entries:?}");
+}
+
+pub(crate) fn what_iproute2_adds_is_listed() {
+    let Some(ip) = lab::need("ip") else { return };
+    let (_lan, mut host) = lone_host();
+
+    for words in ["192.0.2.10/24", "192.0.2.20 peer 203.0.113.1/32", "0.0.0.0/32"] {
+        let mut command = Command::new(&ip);
+        command.args(["address", "add"]).args(words.split(' ')).args(["dev", "eth0"]);
+        assert!(host.namespace.run(|| command.status()).unwrap().unwrap().success(), "{words}");
+    }
+
+    let listed = host.netlink.addresses(&host.eth0).unwrap();
+    assert_eq!(
+        sorted(listed),
+        sorted(["10.0.0.1/24", "192.0.2.10/24", "192.0.2.20/32"].map(address).to_vec())
+    );
+}
+
+fn lone_host() -> (Lan, Host) {
+    let mut lan = Lan::new().unwrap();
+    let host = Host::new(&mut lan, 1);
+    (lan, host)
+}
+
+fn many(count: u16) -> impl Iterator<Item = Address> {
+    (0..count).map(|number| {
+        let [high, low] = number.to_be_bytes();
+        Address::new(Ipv4Addr::new(198, 18, high, low), 32).unwrap()
+    })
+}
+
+fn sorted(mut addresses: Vec<Address>) -> Vec<Address> {
+    addresses.sort();
+    addresses
+}

@@ -1,0 +1,75 @@
+//! Interfaces are found and described.
+
+use lab::Lan;
+use vip_netlink::{Announcer, ErrorKind, VrrpSocket};
+
+use crate::support::{GROUP, Host, address, eventually, two_hosts};
+
+pub(crate) fn an_ethernet_interface_is_described() {
+    let (_lan, _, host) = two_hosts();
+    let eth0 = host.eth0;
+
+    assert_eq!(eth0.name(), "eth0");
+    assert!(eth0.index() > 1);
+    assert_eq!(eth0.hardware_address(), Some([2, 0, 0, 0, 0, 2]));
+    assert_eq!(eth0.mtu(), 1500);
+    assert!(eth0.is_up() && eth0.is_running() && eth0.supports_arp());
+}
+
+pub(crate) fn loopback_has_neither_arp_nor_hardware_address() {
+    let (_lan, mut host, _) = two_hosts();
+
+    let lo = host.netlink.interface("lo").unwrap();
+
+    assert_eq!((lo.index(), lo.name(), lo.hardware_address()), (1, "lo", None));
+    assert!(lo.is_up() && lo.is_running() && !lo.supports_arp());
+}
+
+pub(crate) fn up_and_running_follow_the_interface() {
+    let (mut lan, mut host, _) = two_hosts();
+
+    lan.unplug("host1").unwrap();
+    eventually("not running without a carrier", || !host.netlink.interface("eth0").unwrap().is_running());
+    assert!(host.netlink.interface("eth0").unwrap().is_up());
+    host.namespace.link_down("eth0").unwrap();
+    assert!(!host.netlink.interface("eth0").unwrap().is_up());
+    host.namespace.link_up("eth0").unwrap();
+    lan.plug("host1").unwrap();
+    eventually("running again", || host.netlink.interface("eth0").unwrap().is_running());
+}
+
+pub(crate) fn an_interface_that_does_not_exist_is_an_error() {
+    let (_lan, mut host, _) = two_hosts();
+
+    for name in ["eth9", "", "a-name-of-more-than-15-bytes", "eth0\0", "Straße", "../eth0"] {
+        let error = host.netlink.interface(name).unwrap_err();
+
+        assert_eq!(error.kind(), ErrorKind::NoSuchInterface, "{name:?}");
+        assert_eq!(error.to_string(), format!("no interface named {name}"));
+    }
+}
+
+pub(crate) fn a_deleted_interface_is_an_error_everywhere() {
+    let mut lan = Lan::new().unwrap();
+    let mut host = Host::new(&mut lan, 1);
+    let (announcer, vrrp) = (host.announcer(), host.vrrp());
+    let vip = address("192.0.2.10");
+
+    drop(lan); // The bridge's end of the cable goes with its namespace, and with it the host's.
+    eventually("eth0 is gone", || host.netlink.interface("eth0").is_err());
+
+    let errors = [
+        host.netlink.addresses(&host.eth0).unwrap_err(),
+        host.netlink.add(&host.eth0, vip).unwrap_err(),
+        host.netlink.remove(&host.eth0, vip).unwrap_err(),
+        announcer.announce(vip.ip()).unwrap_err(),
+        host.namespace.run(|| Announcer::open(&host.eth0).unwrap().announce(vip.ip())).unwrap().unwrap_err(),
+        host.namespace.run(|| VrrpSocket::open(&host.eth0, host.ip, GROUP)).unwrap().unwrap_err(),
+    ];
+    for error in errors {
+        assert_eq!(error.kind(), ErrorKind::NoSuchInterface, "{error}");
+    }
+    // To a bound IP socket, an interface that is gone looks like one that is down.
+    assert_eq!(vrrp.send(b"to nobody").unwrap_err().kind(), ErrorKind::InterfaceDown);
+    assert!(vrrp.recv(&mut [0; 128]).unwrap().is_none());
+}

@@ -1,0 +1,61 @@
+//! What needs which capability.
+
+use nix::{errno::Errno, libc};
+use vip_netlink::{Announcer, Error, ErrorKind, Netlink, VrrpSocket};
+
+use crate::support::{GROUP, address, two_hosts};
+
+pub(crate) fn without_capabilities_looking_works_and_changing_says_what_it_needs() {
+    let (_lan, host, _) = two_hosts();
+    let announcer = host.announcer();
+    let vrrp = host.vrrp();
+    let vip = address("192.0.2.10/24");
+
+    host.namespace
+        .run(|| {
+            drop_capabilities();
+            let mut netlink = Netlink::open().unwrap();
+            let eth0 = netlink.interface("eth0").unwrap();
+            assert_eq!(netlink.addresses(&eth0).unwrap(), [address("10.0.0.1/24")]);
+            announcer.announce(vip.ip()).unwrap();
+            vrrp.send(b"still").unwrap();
+            assert!(vrrp.recv(&mut [0; 128]).unwrap().is_none());
+
+            expect(
+                netlink.add(&eth0, vip),
+                "cannot add 192.0.2.10/24 to eth0: operation not permitted (needs CAP_NET_ADMIN)",
+            );
+            expect(
+                netlink.remove(&eth0, vip),
+                "cannot remove 192.0.2.10/24 from eth0: operation not permitted (needs CAP_NET_ADMIN)",
+            );
+            expect(
+                Announcer::open(&eth0),
+                "cannot open an ARP announcer on eth0: operation not permitted (needs CAP_NET_RAW)",
+            );
+            expect(
+                VrrpSocket::open(&eth0, host.ip, GROUP),
+                "cannot open a VRRP socket on eth0: operation not permitted (needs CAP_NET_RAW)",
+            );
+        })
+        .unwrap();
+}
+
+#[track_caller]
+fn expect<T>(result: Result<T, Error>, text: &str) {
+    let error = result.err().expect("it is not permitted");
+    assert_eq!(error.to_string(), text);
+    assert_eq!(error.kind(), ErrorKind::NotPermitted);
+    assert_eq!(error.raw_os_error(), Some(libc::EPERM));
+}
+
+/// Gives up all capabilities of the calling thread, and of no other.
+fn drop_capabilities() {
+    // linux/capability.h: version 3, this thread; effective, permitted and inheritable, twice 32 bits each.
+    let header: [u32; 2] = [0x2008_0522, 0];
+    let none = [0_u32; 6];
+    // SAFETY: capset reads the two structs that the arrays have the layout of.
+    #[expect(unsafe_code, reason = "nix has no capset")]
+    let result = unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), none.as_ptr()) };
+    Errno::result(result).unwrap();
+}

@@ -5,7 +5,8 @@
 
 use std::{error::Error, os::fd::AsFd};
 
-use nix::poll::{PollFd, PollFlags, ppoll};
+use failover_examples::{Alarm, termination_signals};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use vip_netlink::{Address, Announcer, Netlink, VrrpSocket};
 use vrrp_engine::{Clock, Config, Output, Received, VrrpRouter};
 use vrrp_proto::{Advertisement, MULTICAST_V4, Priority, Vrid};
@@ -25,9 +26,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let source = source.ok_or("the interface has no address of its own")?;
     let announcer = Announcer::open(&interface)?;
     let socket = VrrpSocket::open(&interface, source, MULTICAST_V4)?;
-    let signals = failover_examples::termination_signals()?;
+    let signals = termination_signals()?;
 
-    let clock = Clock::new();
+    let (clock, alarm) = (Clock::new(), Alarm::new()?);
     let mut router = VrrpRouter::new();
     router.add(
         interface.index(),
@@ -70,15 +71,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
 
         // A router that is shut down has no deadline left, and nothing more to do.
-        let Some(deadline) = router.poll_timeout() else {
-            return Ok(());
-        };
-        let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
-        ppoll(
-            &mut [readable(socket.as_fd()), readable(signals.as_fd())],
-            Some((deadline - clock.now()).into()),
-            None,
-        )?;
+        let Some(deadline) = router.poll_timeout() else { return Ok(()) };
+        alarm.set(Some(deadline - clock.now()))?;
+        let mut fds =
+            [socket.as_fd(), alarm.as_fd(), signals.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        poll(&mut fds, PollTimeout::NONE)?;
         if signals.read_signal()?.is_some() {
             router.shutdown(clock.now());
         }

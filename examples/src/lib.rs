@@ -3,9 +3,11 @@
 //! `vrrp-engine` decides, `vrrp-proto` encodes, `vip-netlink` does; none of them knows the others. [`Node`] is the loop
 //! that joins them, for one interface. For the same loop with nothing around it, read `floating_address.rs`.
 
+mod alarm;
 mod node;
 mod signals;
 
+pub use alarm::Alarm;
 pub use node::{Event, Node, RouterSettings, Settings};
 pub use signals::termination_signals;
 

@@ -5,10 +5,10 @@ use std::{
     os::fd::{AsFd, BorrowedFd},
 };
 
+use crate::Alarm;
 use nix::{
     errno::Errno,
-    poll::{PollFd, PollFlags, ppoll},
-    sys::time::TimeSpec,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
 };
 use serde::{Deserialize, Serialize};
 use vip_netlink::{Address, Announcer, Change, Interface, Netlink, VrrpSocket};
@@ -54,6 +54,7 @@ pub struct RouterSettings {
 #[derive(Debug)]
 pub struct Node {
     clock: Clock,
+    alarm: Alarm,
     router: VrrpRouter,
     hands: Hands,
     buffer: Box<[u8; LONGEST_PACKET]>,
@@ -100,7 +101,13 @@ impl Node {
             interface,
             virtual_addresses,
         };
-        Ok(Self { clock: Clock::new(), router, hands, buffer: Box::new([0; LONGEST_PACKET]) })
+        Ok(Self {
+            clock: Clock::new(),
+            alarm: Alarm::new()?,
+            router,
+            hands,
+            buffer: Box::new([0; LONGEST_PACKET]),
+        })
     }
 
     /// Starts the virtual routers.
@@ -122,14 +129,15 @@ impl Node {
     ///
     /// The kernel refused to wait.
     pub fn wait(&self, others: &[BorrowedFd<'_>]) -> io::Result<bool> {
-        let mut fds = vec![PollFd::new(self.hands.socket.as_fd(), PollFlags::POLLIN)];
-        fds.extend(others.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)));
-        let timeout = self.router.poll_timeout().map(|deadline| TimeSpec::from(deadline - self.clock.now()));
-        match ppoll(&mut fds, timeout, None) {
+        self.alarm.set(self.router.poll_timeout().map(|deadline| deadline - self.clock.now()))?;
+        let own = [self.hands.socket.as_fd(), self.alarm.as_fd()];
+        let all = own.iter().chain(others);
+        let mut fds: Vec<_> = all.map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
+        match poll(&mut fds, PollTimeout::NONE) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(error.into()),
         }
-        Ok(fds.iter().skip(1).any(|fd| fd.any().unwrap_or(true)))
+        Ok(fds.iter().skip(own.len()).any(|fd| fd.any().unwrap_or(true)))
     }
 
     /// Does what there is to do: packets, deadlines, and what follows from them.

@@ -20,25 +20,18 @@ pub(crate) fn hardware_address(node: usize) -> [u8; 6] {
 /// Tells which node sent a frame, and what it says, if it says anything of interest.
 pub(crate) fn read(frame: &[u8], plan: &Plan) -> Option<(usize, What)> {
     let packet = SlicedPacket::from_ethernet(frame).ok()?;
-    let Some(LinkSlice::Ethernet2(ethernet)) = &packet.link else {
-        return None;
-    };
+    let Some(LinkSlice::Ethernet2(ethernet)) = &packet.link else { return None };
     let node = NODES.into_iter().find(|node| hardware_address(*node) == ethernet.source())?;
-    match packet.net? {
-        NetSlice::Ipv4(ip) if ip.header().protocol().0 == PROTOCOL => {
-            let advertisement = Advertisement::decode(ip.payload().payload).ok()?;
-            let (vrid, priority) = (advertisement.vrid().get(), advertisement.priority().get());
-            Some((node, What::Advertisement { router: plan.by_vrid(vrid)?, priority }))
-        }
-        NetSlice::Ipv4(ip) => {
-            let Some(TransportSlice::Icmpv4(icmp)) = packet.transport else {
-                return None;
-            };
-            let router = plan.by_vip(ip.header().source_addr())?;
-            matches!(icmp.icmp_type(), Icmpv4Type::EchoReply(_)).then_some((node, What::Reply { router }))
-        }
-        NetSlice::Ipv6(_) | NetSlice::Arp(_) => None,
+    let NetSlice::Ipv4(ip) = packet.net? else { return None };
+    if ip.header().protocol().0 == PROTOCOL {
+        let advertisement = Advertisement::decode(ip.payload().payload).ok()?;
+        let (vrid, priority) = (advertisement.vrid().get(), advertisement.priority().get());
+        return Some((node, What::Advertisement { router: plan.by_vrid(vrid)?, priority }));
     }
+    let Some(TransportSlice::Icmpv4(icmp)) = packet.transport else { return None };
+    let Icmpv4Type::EchoReply(echo) = icmp.icmp_type() else { return None };
+    let router = plan.by_vip(ip.header().source_addr())?;
+    Some((node, What::Reply { router, sequence: echo.seq }))
 }
 
 /// The client's ping of an address, from its IP header on.

@@ -7,10 +7,16 @@ use std::{
     collections::VecDeque,
     env,
     io::{self, Read},
-    net::SocketAddrV4,
+    net::{Ipv4Addr, SocketAddrV4},
     os::fd::AsFd,
     process::{Child, Command, Stdio},
-    time::Duration,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, Sender, channel},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use failover_examples::termination_signals;
@@ -31,7 +37,7 @@ use crate::{
     Result, frames,
     node::{Line, Says, monotonic},
     pcap::Pcap,
-    plan::{CLIENT_ADDRESS, NAMES, NODE_ADDRESSES, NODES, PING_PERIOD, PREFIX_LEN, Plan},
+    plan::{CLIENT, CLIENT_ADDRESS, NAMES, NODE_ADDRESSES, NODES, PING_PERIOD, PREFIX_LEN, Plan},
     world::{Interrupted, Seen, What, World},
 };
 
@@ -44,7 +50,7 @@ pub(crate) struct Namespaces {
     hosts: [Namespace; 2],
     processes: [Option<Process>; 2],
     capture: Capture,
-    client: Client,
+    client: Pinger,
     pcap: Option<Pcap>,
     signals: SignalFd,
     seen: VecDeque<Seen>,
@@ -59,13 +65,13 @@ impl Namespaces {
             lan.attach(&hosts[node], NAMES[node], NODE_ADDRESSES[node], PREFIX_LEN)?;
         }
         let client_host = Namespace::new()?;
-        lan.attach(&client_host, "client", CLIENT_ADDRESS, PREFIX_LEN)?;
+        lan.attach(&client_host, NAMES[CLIENT], CLIENT_ADDRESS, PREFIX_LEN)?;
         Ok(Self {
             plan: plan.clone(),
             began: monotonic()?,
             // At the client's port: what reaches the client, and what it sends.
-            capture: lan.capture("client")?,
-            client: Client::new(&client_host)?,
+            capture: lan.capture(NAMES[CLIENT])?,
+            client: Pinger::start(&client_host, plan)?,
             lan,
             hosts,
             processes: [None, None],
@@ -83,7 +89,7 @@ impl Namespaces {
         ];
         let outputs = self.processes.iter().flatten().filter_map(|process| process.child.stdout.as_ref());
         fds.extend(outputs.map(|output| PollFd::new(output.as_fd(), PollFlags::POLLIN)));
-        let timeout = until.min(self.client.next_ping).saturating_sub(self.now());
+        let timeout = until.saturating_sub(self.now());
         match ppoll(&mut fds, Some(timeout.into()), None) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(error) => Err(error.into()),
@@ -101,6 +107,15 @@ impl Namespaces {
             }
         }
         Ok(())
+    }
+
+    fn read_pings(&mut self) {
+        for (sequence, at) in self.client.sent.try_iter() {
+            for router in 0..self.plan.routers.len() {
+                let (at, what) = (at.saturating_sub(self.began), What::Ping { router, sequence });
+                self.seen.push_back(Seen { at, node: CLIENT, what });
+            }
+        }
     }
 
     fn read_lines(&mut self) -> Result<()> {
@@ -146,8 +161,7 @@ impl World for Namespaces {
             if self.signals.read_signal()?.is_some() {
                 return Err(Interrupted.into());
             }
-            let now = self.now();
-            self.client.ping(now, &self.plan)?;
+            self.read_pings();
             self.read_lines()?;
             self.read_frames()?;
             self.seen.make_contiguous().sort_by_key(|seen| seen.at);
@@ -245,36 +259,58 @@ impl Drop for Process {
     }
 }
 
-/// Pings from the client's namespace, each answer passing through its kernel and its ARP cache.
+/// Pings every address from the client's namespace, each question and answer passing through its kernel and its ARP cache.
+///
+/// A thread of its own, so that the rhythm holds whatever the stage is at. Dropped, it stops.
 #[derive(Debug)]
-struct Client {
-    socket: Socket,
-    sequence: u16,
-    next_ping: Duration,
+struct Pinger {
+    /// Each ping's number and time by `CLOCK_MONOTONIC`. Noted where it is sent: while the client's kernel looks for the
+    /// address in vain, nothing of it is seen on the LAN.
+    sent: Receiver<(u16, Duration)>,
+    is_to_stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
 }
 
-impl Client {
-    fn new(host: &Namespace) -> Result<Self> {
+impl Pinger {
+    fn start(host: &Namespace, plan: &Plan) -> Result<Self> {
         // IPPROTO_RAW sends what it is given, IP header included, and receives nothing: the answers are seen on the LAN.
         let socket =
             host.run(|| Socket::new(Domain::IPV4, Type::RAW.nonblocking(), Some(IPPROTO_RAW.into())))??;
-        Ok(Self { socket, sequence: 0, next_ping: Duration::ZERO })
+        let is_to_stop = Arc::new(AtomicBool::new(false));
+        let (sender, sent) = channel();
+        let vips: Vec<_> = plan.routers.iter().map(|router| router.vip).collect();
+        let thread = thread::Builder::new().name("client".to_owned()).spawn({
+            let is_to_stop = Arc::clone(&is_to_stop);
+            move || ping_all(&socket, &vips, &sender, &is_to_stop)
+        })?;
+        Ok(Self { sent, is_to_stop, thread: Some(thread) })
     }
+}
 
-    /// Pings every address once, if it is time.
-    fn ping(&mut self, now: Duration, plan: &Plan) -> Result<()> {
-        if now < self.next_ping {
-            return Ok(());
+impl Drop for Pinger {
+    fn drop(&mut self) {
+        self.is_to_stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // It cannot panic; if it did, there is nothing left to save.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn ping_all(socket: &Socket, vips: &[Ipv4Addr], sent: &Sender<(u16, Duration)>, is_to_stop: &AtomicBool) {
+    let (mut next, mut sequence) = (Instant::now(), 0u16);
+    while !is_to_stop.load(Ordering::Relaxed) {
+        sequence = sequence.wrapping_add(1);
+        let Ok(now) = monotonic() else { return };
+        // Nobody listens when the stage is being taken down.
+        let _ = sent.send((sequence, now));
+        for vip in vips {
+            // An address that nobody answers for is what is being measured, not an error.
+            let _ = socket.send_to(&frames::ping(*vip, sequence), &SocketAddrV4::new(*vip, 0).into());
         }
         // Late, it does not catch up: a burst of pings would measure nothing.
-        self.next_ping = now.max(self.next_ping + PING_PERIOD);
-        self.sequence = self.sequence.wrapping_add(1);
-        for router in &plan.routers {
-            let to = SocketAddrV4::new(router.vip, 0);
-            // An address that nobody answers for is what is being measured, not an error.
-            let _ = self.socket.send_to(&frames::ping(router.vip, self.sequence), &to.into());
-        }
-        Ok(())
+        next = (next + PING_PERIOD).max(Instant::now());
+        thread::sleep(next.saturating_duration_since(Instant::now()));
     }
 }
 

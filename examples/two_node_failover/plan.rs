@@ -8,8 +8,11 @@ use vrrp_proto::Password;
 /// The two nodes by number: 0 is node1, 1 is node2.
 pub(crate) const NODES: [usize; 2] = [0, 1];
 
+/// The client, where nodes go by number.
+pub(crate) const CLIENT: usize = 2;
+
 /// Their names, on the screen and as ports of the bridge.
-pub(crate) const NAMES: [&str; 2] = ["node1", "node2"];
+pub(crate) const NAMES: [&str; 3] = ["node1", "node2", "client"];
 
 /// Their own addresses, and the client's.
 pub(crate) const NODE_ADDRESSES: [Ipv4Addr; 2] =

@@ -39,8 +39,8 @@ impl Report {
             match seen.what {
                 What::Transition { router, to, .. } => states[router][seen.node].push((seen.at, Some(to))),
                 What::Gone => states.iter_mut().for_each(|states| states[seen.node].push((seen.at, None))),
-                What::Reply { router } => replies[router].push(seen.at),
-                What::Advertisement { .. } | What::Note(_) => {}
+                What::Reply { router, .. } => replies[router].push(seen.at),
+                What::Advertisement { .. } | What::Ping { .. } | What::Note(_) => {}
             }
         }
         let end = history.last().map_or(Duration::ZERO, |seen| seen.at);
@@ -57,7 +57,7 @@ impl Report {
                 "protocol_ms": scene.protocol.map(milliseconds),
                 "takeover_ms": scene.takeover.map(milliseconds),
                 "over_protocol_ms": scene.over_protocol_ms().map(rounded),
-                "outage_ms": scene.outage.map(milliseconds),
+                "outage_ms": milliseconds(scene.outage),
                 "restored_ms": scene.restored.map(milliseconds),
                 "masters": scene.masters.iter().map(|node| NAMES[*node]).collect::<Vec<_>>(),
                 "ok": scene.fault.is_none(),
@@ -100,15 +100,15 @@ impl Report {
                 number(scene.protocol.map(milliseconds)),
                 number(scene.takeover.map(milliseconds)),
                 number(scene.over_protocol_ms()),
-                number(scene.outage.map(milliseconds)),
+                number(Some(milliseconds(scene.outage))),
                 number(scene.restored.map(milliseconds)),
                 names(&scene.masters),
                 scene.fault.as_ref().map_or(String::new(), |fault| format!("  FAILED: {fault}")),
             );
         }
         println!(
-            "outage: the client's longest time without an answer, at a ping every {} ms; restored: from the new Master's\n\
-             first advertisement to its first answer. At most {} ms beyond, and to be restored.",
+            "outage: from the client's first ping without an answer to the next answer, at a ping every {} ms; restored: from\n\
+             the new Master's first advertisement to its first answer. At most {} ms beyond, and to be restored.",
             PING_PERIOD.as_millis(),
             BOUND.as_millis()
         );

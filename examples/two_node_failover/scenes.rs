@@ -1,12 +1,12 @@
 //! The script: what happens to whom, what must follow, and how long it may take.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use vrrp_engine::State;
 
 use crate::{
     Result,
-    plan::{NAMES, NODES, PING_PERIOD, Plan},
+    plan::{NAMES, NODES, Plan},
     screen::Screen,
     world::{Seen, What, World},
 };
@@ -23,8 +23,8 @@ pub(crate) struct Scene {
     pub(crate) protocol: Option<Duration>,
     /// What it took.
     pub(crate) takeover: Option<Duration>,
-    /// The longest time the client was without an answer.
-    pub(crate) outage: Option<Duration>,
+    /// The longest time the client asked in vain.
+    pub(crate) outage: Duration,
     /// From the new Master's first advertisement to its first answer to the client.
     pub(crate) restored: Option<Duration>,
     /// The Masters at the end.
@@ -41,7 +41,8 @@ pub(crate) fn play(
 ) -> Result<(Vec<Scene>, Vec<Seen>)> {
     let states = vec![[None; 2]; plan.routers.len()];
     let (history, scenes) = (Vec::new(), Vec::new());
-    let mut stage = Stage { world, plan, screen, history, is_running: [false; 2], states, scenes };
+    let mut stage =
+        Stage { world, plan, screen, history, scene_start: 0, is_running: [false; 2], states, scenes };
     stage.open()?;
     for router in 0..plan.routers.len() {
         stage.crash_and_return(router)?;
@@ -57,6 +58,8 @@ struct Stage<'a, W> {
     plan: &'a Plan,
     screen: &'a mut Screen,
     history: Vec<Seen>,
+    /// Where in the history the scene began.
+    scene_start: usize,
     is_running: [bool; 2],
     /// The state of each router on each node, as the node told it last; `None` before it did, and when it is dead.
     states: Vec<[Option<State>; 2]>,
@@ -194,6 +197,7 @@ impl<W: World> Stage<'_, W> {
     fn act(&mut self, text: &str) -> Duration {
         let now = self.world.now();
         self.screen.act(now, text);
+        self.scene_start = self.history.len();
         now
     }
 
@@ -280,9 +284,10 @@ impl<W: World> Stage<'_, W> {
         if priorities[0] > priorities[1] { 0 } else { 1 }
     }
 
-    /// All that was seen from a moment on, in no sure order.
+    /// All that was seen in this scene from a moment on, in no sure order.
     fn since(&self, begin: Duration) -> impl Iterator<Item = &Seen> {
-        self.history.iter().filter(move |seen| seen.at >= begin)
+        let scene = self.history.get(self.scene_start..).unwrap_or_default();
+        scene.iter().filter(move |seen| seen.at >= begin)
     }
 
     fn first_advertisement(&self, router: usize, node: usize, begin: Duration) -> Option<Duration> {
@@ -312,7 +317,7 @@ impl<W: World> Stage<'_, W> {
                         && seen.at < first
                         && matches!(seen.what, What::Advertisement { router: of, .. } if of == router)
                 };
-                let last = self.history.iter().filter(is_it).map(|seen| seen.at).max()?;
+                let last = self.history.iter().rfind(is_it).map(|seen| seen.at)?;
                 Some((takes, first - last))
             }
             Timing::FromRelease { of, takes } => {
@@ -340,20 +345,38 @@ impl<W: World> Stage<'_, W> {
         let first = self.first_advertisement(change.router, change.winner, begin)?;
         let is_it = |seen: &&Seen| {
             seen.node == change.winner
-                && matches!(seen.what, What::Reply { router } if router == change.router)
+                && matches!(seen.what, What::Reply { router, .. } if router == change.router)
         };
         self.since(first).filter(is_it).map(|seen| seen.at - first).min()
     }
 
-    /// The longest time without an answer to the client.
-    fn outage(&self, router: usize, begin: Duration, end: Duration) -> Option<Duration> {
-        let is_it = |seen: &&Seen| matches!(seen.what, What::Reply { router: of } if of == router);
-        let mut replies: Vec<_> = self.history.iter().filter(is_it).map(|seen| seen.at).collect();
-        replies.sort();
-        let before = replies.partition_point(|at| *at < begin);
-        let first = before.checked_sub(1).map_or(begin, |last| replies[last]);
-        let moments: Vec<_> = [first].into_iter().chain(replies.split_off(before)).chain([end]).collect();
-        moments.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max()
+    /// The longest time for which the client asked in vain: from a ping without an answer to the next answer.
+    fn outage(&self, router: usize, begin: Duration, end: Duration) -> Duration {
+        let mut answers = BTreeMap::new();
+        for seen in self.since(begin) {
+            if let What::Reply { router: of, sequence } = seen.what
+                && of == router
+            {
+                let first = answers.entry(sequence).or_insert(seen.at);
+                *first = seen.at.min(*first);
+            }
+        }
+        let (mut longest, mut since) = (Duration::ZERO, None);
+        for seen in self.since(begin) {
+            let What::Ping { router: of, sequence } = seen.what else { continue };
+            if of != router {
+                continue;
+            }
+            match answers.get(&sequence) {
+                Some(answer) => {
+                    longest = longest.max(since.take().map_or(Duration::ZERO, |since| *answer - since))
+                }
+                // An answer to the last ones may be on its way.
+                None if seen.at + BOUND < end => since = since.or(Some(seen.at)),
+                None => {}
+            }
+        }
+        longest.max(since.map_or(Duration::ZERO, |since| end - since))
     }
 
     fn has_come_about(&self, change: &Change, begin: Duration) -> bool {
@@ -410,9 +433,8 @@ impl Scene {
             ));
         }
         if is_unchanged {
-            let outage = self.outage.filter(|outage| *outage > BOUND + PING_PERIOD);
-            return outage
-                .map(|outage| format!("the client was without an answer for {} ms", outage.as_millis()));
+            let outage = Some(self.outage).filter(|outage| *outage > BOUND);
+            return outage.map(|outage| format!("the client had no answer for {} ms", outage.as_millis()));
         }
         match self.over_protocol_ms() {
             Some(over) if over > bound => {

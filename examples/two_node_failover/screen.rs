@@ -52,7 +52,7 @@ impl Screen {
                 self.line(&format!("{at:>9.3} s  {node}  router {vrid}  {from} -> {to}: {reason}"));
             }
             What::Note(text) => self.line(&format!("{at:>9.3} s  {node}  {text}")),
-            What::Advertisement { .. } | What::Reply { .. } | What::Gone => {}
+            What::Advertisement { .. } | What::Ping { .. } | What::Reply { .. } | What::Gone => {}
         }
     }
 

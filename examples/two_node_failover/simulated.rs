@@ -12,7 +12,7 @@ use vrrp_proto::{AdvertInterval, Advertisement, Authentication, Password, Priori
 use crate::{
     Result, frames,
     pcap::Pcap,
-    plan::{NODE_ADDRESSES, NODES, PING_PERIOD, Plan},
+    plan::{CLIENT, NODE_ADDRESSES, NODES, PING_PERIOD, Plan},
     world::{Seen, What, World},
 };
 
@@ -24,6 +24,8 @@ pub(crate) struct Simulated {
     nodes: [Node; 2],
     /// Which node the client believes each address to be at: its ARP cache.
     neighbours: Vec<Option<usize>>,
+    /// Of the last ping.
+    sequence: u16,
     agenda: BinaryHeap<Reverse<(Duration, u64, Happening)>>,
     count: u64,
     /// Seen and not told yet, in order.
@@ -45,7 +47,7 @@ enum Happening {
     Ping,
     Arrives { from: usize, message: Vec<u8> },
     Announced { from: usize, router: usize },
-    Answers { from: usize, router: usize },
+    Answers { from: usize, router: usize, sequence: u16 },
 }
 
 impl Simulated {
@@ -57,6 +59,7 @@ impl Simulated {
             now: Duration::ZERO,
             nodes: [node(), node()],
             neighbours: vec![None; plan.routers.len()],
+            sequence: 0,
             agenda: BinaryHeap::new(),
             count: 0,
             seen: std::collections::VecDeque::new(),
@@ -85,20 +88,23 @@ impl Simulated {
                 self.neighbours[router] = Some(from);
                 self.record(&frames::announcement(from, self.plan.routers[router].vip))?;
             }
-            Happening::Answers { from, router } => self.see(from, What::Reply { router }),
+            Happening::Answers { from, router, sequence } => self.see(from, What::Reply { router, sequence }),
         }
         Ok(())
     }
 
     /// The client asks for each address where it believes it to be, and finds out first if it does not know.
     fn ping(&mut self) {
+        self.sequence = self.sequence.wrapping_add(1);
+        let sequence = self.sequence;
         for router in 0..self.plan.routers.len() {
+            self.see(CLIENT, What::Ping { router, sequence });
             let answers = |node: &usize| self.nodes[*node].holds[router] && !self.nodes[*node].is_cut;
             if self.neighbours[router].is_none() {
                 self.neighbours[router] = NODES.into_iter().find(answers);
             }
             if let Some(from) = self.neighbours[router].filter(answers) {
-                self.plan_for(self.now + 2 * LATENCY, Happening::Answers { from, router });
+                self.plan_for(self.now + 2 * LATENCY, Happening::Answers { from, router, sequence });
             }
         }
         self.plan_for(self.now + PING_PERIOD, Happening::Ping);

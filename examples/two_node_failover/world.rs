@@ -35,7 +35,7 @@ pub(crate) trait World {
 pub(crate) struct Seen {
     /// When, since the world began.
     pub(crate) at: Duration,
-    /// The node it is about.
+    /// The node it is about, or [`CLIENT`](crate::plan::CLIENT).
     pub(crate) node: usize,
     pub(crate) what: What,
 }
@@ -44,8 +44,10 @@ pub(crate) struct Seen {
 pub(crate) enum What {
     /// An advertisement of a virtual router, by its place in the plan.
     Advertisement { router: usize, priority: u8 },
-    /// An answer to the client's ping of its address.
-    Reply { router: usize },
+    /// A ping of its address by the client.
+    Ping { router: usize, sequence: u16 },
+    /// The answer to one.
+    Reply { router: usize, sequence: u16 },
     /// A change of its state, as the node tells it.
     Transition { router: usize, from: State, to: State, reason: String },
     /// Its process is gone.

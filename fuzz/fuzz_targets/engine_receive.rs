@@ -21,7 +21,9 @@ fuzz_target!(|input: (u8, Vec<Event>)| {
     let source = Ipv4Addr::new(192, 0, 2, 10);
     let vip = Ipv4Addr::new(192, 0, 2, 100);
     let vrid = Vrid::new(51).expect("not zero");
-    let Ok(config) = Config::builder(vrid, source, [vip]).priority(Priority::new(priority)).build() else { return };
+    let Ok(config) = Config::builder(vrid, source, [vip]).priority(Priority::new(priority)).build() else {
+        return;
+    };
     let mut router = VrrpRouter::new();
     let id = router.add(1, config).expect("the first");
     let (mut now, mut holds) = (Instant::EPOCH, false);

@@ -3,9 +3,9 @@ use std::{
     fmt, io,
     net::Ipv4Addr,
     os::fd::{AsFd, BorrowedFd},
+    time::Duration,
 };
 
-use crate::Alarm;
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
@@ -13,9 +13,11 @@ use nix::{
 use serde::{Deserialize, Serialize};
 use vip_netlink::{Address, Announcer, Change, Interface, Netlink, VrrpSocket};
 use vrrp_engine::{
-    Clock, Config, Discard, Output, Preempt, Received, RouterId, State, Transition, VrrpRouter,
+    Clock, Config, Discard, Instant, Output, Preempt, Received, RouterId, State, Transition, VrrpRouter,
 };
 use vrrp_proto::{AdvertInterval, Advertisement, Authentication, Password, Priority, Vrid};
+
+use crate::Alarm;
 
 /// What a [`Node`] is to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -112,14 +114,16 @@ impl Node {
 
     /// Starts the virtual routers.
     pub fn start(&mut self, log: &mut dyn FnMut(Event)) {
-        self.router.start(self.clock.now());
-        self.carry_out(log);
+        let now = self.clock.now();
+        self.router.start(now);
+        self.carry_out(now, log);
     }
 
     /// Shuts the virtual routers down: Backups are told, addresses given up.
     pub fn shutdown(&mut self, log: &mut dyn FnMut(Event)) {
-        self.router.shutdown(self.clock.now());
-        self.carry_out(log);
+        let now = self.clock.now();
+        self.router.shutdown(now);
+        self.carry_out(now, log);
     }
 
     /// Waits for a packet, for the next deadline, or for one of `others` to have something to read or to be closed;
@@ -154,17 +158,22 @@ impl Node {
                         hop_limit: packet.ttl,
                         bytes: packet.bytes,
                     };
-                    if let Err(discard) = self.router.handle_packet(self.clock.now(), received) {
+                    let now = self.clock.now();
+                    if let Err(discard) = self.router.handle_packet(now, received) {
                         log(Event::Discarded { source: packet.source, discard });
                     }
-                    self.carry_out(log);
+                    self.carry_out(now, log);
                 }
                 Ok(None) => break,
-                Err(error) => log(Event::Problem(error)),
+                Err(error) => {
+                    log(Event::Problem(error));
+                    break;
+                }
             }
         }
-        self.router.handle_timeout(self.clock.now());
-        self.carry_out(log);
+        let now = self.clock.now();
+        self.router.handle_timeout(now);
+        self.carry_out(now, log);
     }
 
     /// Returns the state of each virtual router.
@@ -172,14 +181,18 @@ impl Node {
         self.router.iter().map(|(id, router)| (id, router.state()))
     }
 
-    fn carry_out(&mut self, log: &mut dyn FnMut(Event)) {
+    /// Carries out what follows from what the router was told at a moment.
+    fn carry_out(&mut self, told: Instant, log: &mut dyn FnMut(Event)) {
         while let Some((id, output)) = self.router.poll_output() {
             match output {
                 Output::Advertise(advertisement) => self.hands.advertise(&advertisement, log),
                 Output::Acquire(_) => self.hands.acquire(id.vrid, log),
                 Output::Release(_) => self.hands.release(id.vrid, log),
                 Output::Announce(_) => self.hands.announce(id.vrid, log),
-                Output::Transition(transition) => log(Event::Transition { vrid: id.vrid, transition }),
+                Output::Transition(transition) => {
+                    let age = self.clock.now() - told;
+                    log(Event::Transition { vrid: id.vrid, transition, age });
+                }
             }
         }
     }
@@ -195,6 +208,8 @@ pub enum Event {
         vrid: Vrid,
         /// From what to what, and why.
         transition: Transition,
+        /// How long ago: the orders that come with it are carried out first.
+        age: Duration,
     },
     /// An address was taken off the interface.
     Released(Address),
@@ -212,7 +227,7 @@ pub enum Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Transition { vrid, transition } => write!(f, "virtual router {vrid}: {transition}"),
+            Self::Transition { vrid, transition, .. } => write!(f, "virtual router {vrid}: {transition}"),
             Self::Released(address) => write!(f, "{address} released"),
             Self::Discarded { source, discard } => write!(f, "packet from {source} discarded: {discard}"),
             Self::Problem(error) => error.fmt(f),

@@ -29,16 +29,17 @@ pub(crate) fn read(frame: &[u8], plan: &Plan) -> Option<(usize, What)> {
         return Some((node, What::Advertisement { router: plan.by_vrid(vrid)?, priority }));
     }
     let Some(TransportSlice::Icmpv4(icmp)) = packet.transport else { return None };
-    let Icmpv4Type::EchoReply(echo) = icmp.icmp_type() else { return None };
+    let Icmpv4Type::EchoReply(_) = icmp.icmp_type() else { return None };
     let router = plan.by_vip(ip.header().source_addr())?;
-    Some((node, What::Reply { router, sequence: echo.seq }))
+    let number = u64::from_be_bytes(*icmp.payload().first_chunk()?);
+    Some((node, What::Reply { router, number }))
 }
 
-/// The client's ping of an address, from its IP header on.
-pub(crate) fn ping(to: Ipv4Addr, sequence: u16) -> Vec<u8> {
+/// The client's ping of an address, from its IP header on. It carries its number, which the answer repeats.
+pub(crate) fn ping(to: Ipv4Addr, number: u64) -> Vec<u8> {
     let builder = PacketBuilder::ipv4(CLIENT_ADDRESS.octets(), to.octets(), 64)
-        .icmpv4_echo_request(std::process::id() as u16, sequence);
-    written(|out| builder.write(out, b"two_node_failover"))
+        .icmpv4_echo_request(std::process::id() as u16, number as u16);
+    written(|out| builder.write(out, &number.to_be_bytes()))
 }
 
 /// A node's advertisement as a frame.

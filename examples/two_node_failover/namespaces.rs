@@ -110,9 +110,9 @@ impl Namespaces {
     }
 
     fn read_pings(&mut self) {
-        for (sequence, at) in self.client.sent.try_iter() {
+        for (number, at) in self.client.sent.try_iter() {
             for router in 0..self.plan.routers.len() {
-                let (at, what) = (at.saturating_sub(self.began), What::Ping { router, sequence });
+                let (at, what) = (at.saturating_sub(self.began), What::Ping { router, number });
                 self.seen.push_back(Seen { at, node: CLIENT, what });
             }
         }
@@ -266,7 +266,7 @@ impl Drop for Process {
 struct Pinger {
     /// Each ping's number and time by `CLOCK_MONOTONIC`. Noted where it is sent: while the client's kernel looks for the
     /// address in vain, nothing of it is seen on the LAN.
-    sent: Receiver<(u16, Duration)>,
+    sent: Receiver<(u64, Duration)>,
     is_to_stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -297,16 +297,16 @@ impl Drop for Pinger {
     }
 }
 
-fn ping_all(socket: &Socket, vips: &[Ipv4Addr], sent: &Sender<(u16, Duration)>, is_to_stop: &AtomicBool) {
-    let (mut next, mut sequence) = (Instant::now(), 0u16);
+fn ping_all(socket: &Socket, vips: &[Ipv4Addr], sent: &Sender<(u64, Duration)>, is_to_stop: &AtomicBool) {
+    let (mut next, mut number) = (Instant::now(), 0u64);
     while !is_to_stop.load(Ordering::Relaxed) {
-        sequence = sequence.wrapping_add(1);
+        number += 1;
         let Ok(now) = monotonic() else { return };
         // Nobody listens when the stage is being taken down.
-        let _ = sent.send((sequence, now));
+        let _ = sent.send((number, now));
         for vip in vips {
             // An address that nobody answers for is what is being measured, not an error.
-            let _ = socket.send_to(&frames::ping(*vip, sequence), &SocketAddrV4::new(*vip, 0).into());
+            let _ = socket.send_to(&frames::ping(*vip, number), &SocketAddrV4::new(*vip, 0).into());
         }
         // Late, it does not catch up: a burst of pings would measure nothing.
         next = (next + PING_PERIOD).max(Instant::now());

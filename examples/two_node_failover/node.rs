@@ -73,16 +73,18 @@ pub(crate) fn run(settings: &str) -> Result<()> {
 }
 
 fn say(event: &Event) -> Result<()> {
-    let says = match event {
-        Event::Transition { vrid, transition } => Says::Transition {
-            vrid: vrid.get(),
-            from: transition.from.into(),
-            to: transition.to.into(),
-            reason: transition.reason.to_string(),
-        },
-        Event::Released(_) | Event::Discarded { .. } | Event::Problem(_) | _ => Says::Note(event.to_string()),
+    let now = monotonic()?;
+    let (at, says) = match event {
+        Event::Transition { vrid, transition, age } => {
+            let (from, to, reason) =
+                (transition.from.into(), transition.to.into(), transition.reason.to_string());
+            (now.saturating_sub(*age), Says::Transition { vrid: vrid.get(), from, to, reason })
+        }
+        Event::Released(_) | Event::Discarded { .. } | Event::Problem(_) | _ => {
+            (now, Says::Note(event.to_string()))
+        }
     };
-    let mut line = serde_json::to_vec(&Line { at: monotonic()?, says })?;
+    let mut line = serde_json::to_vec(&Line { at, says })?;
     line.push(b'\n');
     io::stdout().write_all(&line)?;
     Ok(io::stdout().flush()?)

@@ -354,33 +354,38 @@ impl<W: World> Stage<'_, W> {
     fn outage(&self, router: usize, begin: Duration, end: Duration) -> Duration {
         let mut answers = BTreeMap::new();
         for seen in self.since(begin) {
-            if let What::Reply { router: of, sequence } = seen.what
+            if let What::Reply { router: of, number } = seen.what
                 && of == router
             {
-                let first = answers.entry(sequence).or_insert(seen.at);
+                let first = answers.entry(number).or_insert(seen.at);
                 *first = seen.at.min(*first);
             }
         }
         let (mut longest, mut since) = (Duration::ZERO, None);
         for seen in self.since(begin) {
-            let What::Ping { router: of, sequence } = seen.what else { continue };
+            let What::Ping { router: of, number } = seen.what else { continue };
             if of != router {
                 continue;
             }
-            match answers.get(&sequence) {
+            match answers.get(&number) {
                 Some(answer) => {
-                    longest = longest.max(since.take().map_or(Duration::ZERO, |since| *answer - since))
+                    longest =
+                        longest.max(since.take().map_or(Duration::ZERO, |since| answer.saturating_sub(since)))
                 }
                 // An answer to the last ones may be on its way.
                 None if seen.at + BOUND < end => since = since.or(Some(seen.at)),
                 None => {}
             }
         }
-        longest.max(since.map_or(Duration::ZERO, |since| end - since))
+        longest.max(since.map_or(Duration::ZERO, |since| end.saturating_sub(since)))
     }
 
     fn has_come_about(&self, change: &Change, begin: Duration) -> bool {
-        let seen = match change.timing {
+        // The cheap question first: it is asked at each event, and mostly answered with no.
+        if self.masters(change.router) != change.masters {
+            return false;
+        }
+        match change.timing {
             Timing::Unchanged { watch } => self.world.now() >= begin + watch,
             Timing::FromLastAdvertisement { .. }
             | Timing::FromRelease { .. }
@@ -388,8 +393,7 @@ impl<W: World> Stage<'_, W> {
             | Timing::WhenHeard { .. } => {
                 self.times(change, begin).is_some() && self.restored(change, begin).is_some()
             }
-        };
-        seen && self.masters(change.router) == change.masters
+        }
     }
 
     fn measure(

@@ -24,8 +24,8 @@ pub(crate) struct Simulated {
     nodes: [Node; 2],
     /// Which node the client believes each address to be at: its ARP cache.
     neighbours: Vec<Option<usize>>,
-    /// Of the last ping.
-    sequence: u16,
+    /// How many times the client has pinged.
+    pings: u64,
     agenda: BinaryHeap<Reverse<(Duration, u64, Happening)>>,
     count: u64,
     /// Seen and not told yet, in order.
@@ -47,7 +47,7 @@ enum Happening {
     Ping,
     Arrives { from: usize, message: Vec<u8> },
     Announced { from: usize, router: usize },
-    Answers { from: usize, router: usize, sequence: u16 },
+    Answers { from: usize, router: usize, number: u64 },
 }
 
 impl Simulated {
@@ -59,7 +59,7 @@ impl Simulated {
             now: Duration::ZERO,
             nodes: [node(), node()],
             neighbours: vec![None; plan.routers.len()],
-            sequence: 0,
+            pings: 0,
             agenda: BinaryHeap::new(),
             count: 0,
             seen: std::collections::VecDeque::new(),
@@ -88,23 +88,23 @@ impl Simulated {
                 self.neighbours[router] = Some(from);
                 self.record(&frames::announcement(from, self.plan.routers[router].vip))?;
             }
-            Happening::Answers { from, router, sequence } => self.see(from, What::Reply { router, sequence }),
+            Happening::Answers { from, router, number } => self.see(from, What::Reply { router, number }),
         }
         Ok(())
     }
 
     /// The client asks for each address where it believes it to be, and finds out first if it does not know.
     fn ping(&mut self) {
-        self.sequence = self.sequence.wrapping_add(1);
-        let sequence = self.sequence;
+        self.pings += 1;
+        let number = self.pings;
         for router in 0..self.plan.routers.len() {
-            self.see(CLIENT, What::Ping { router, sequence });
+            self.see(CLIENT, What::Ping { router, number });
             let answers = |node: &usize| self.nodes[*node].holds[router] && !self.nodes[*node].is_cut;
             if self.neighbours[router].is_none() {
                 self.neighbours[router] = NODES.into_iter().find(answers);
             }
             if let Some(from) = self.neighbours[router].filter(answers) {
-                self.plan_for(self.now + 2 * LATENCY, Happening::Answers { from, router, sequence });
+                self.plan_for(self.now + 2 * LATENCY, Happening::Answers { from, router, number });
             }
         }
         self.plan_for(self.now + PING_PERIOD, Happening::Ping);

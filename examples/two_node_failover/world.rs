@@ -45,9 +45,9 @@ pub(crate) enum What {
     /// An advertisement of a virtual router, by its place in the plan.
     Advertisement { router: usize, priority: u8 },
     /// A ping of its address by the client.
-    Ping { router: usize, sequence: u16 },
+    Ping { router: usize, number: u64 },
     /// The answer to one.
-    Reply { router: usize, sequence: u16 },
+    Reply { router: usize, number: u64 },
     /// A change of its state, as the node tells it.
     Transition { router: usize, from: State, to: State, reason: String },
     /// Its process is gone.

@@ -25,6 +25,7 @@
 //!
 //! Test binaries use [`run_tests`] with [`tests!`], and [`need`] for programs that may be missing.
 
+mod allocations;
 mod capture;
 mod enter;
 mod harness;
@@ -32,6 +33,7 @@ mod lan;
 mod namespace;
 mod rtnl;
 
+pub use allocations::{CountingAllocator, allocations};
 pub use capture::{Capture, Frame};
 pub use enter::{NotPermitted, enter};
 pub use harness::{need, run_tests};

@@ -4,44 +4,16 @@
 //! hand, so that a thousand advertisements do not take a quarter of an hour.
 #![allow(clippy::unwrap_used, reason = "a test that unwraps an error has failed")]
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    cell::Cell,
-    net::Ipv4Addr,
-    os::fd::AsFd,
-    process::ExitCode,
-    time::Duration,
-};
+use std::{net::Ipv4Addr, os::fd::AsFd, process::ExitCode, time::Duration};
 
-use lab::{Lan, Namespace};
+use lab::{CountingAllocator, Lan, Namespace, allocations};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use vip_netlink::{Netlink, VrrpSocket};
 use vrrp_engine::{Config, Instant, Output, Received, State, VrrpRouter};
 use vrrp_proto::{Advertisement, MULTICAST_V4, Priority, Vrid};
 
-struct Counting;
-
-thread_local! {
-    /// The allocations of this thread alone: the test harness has threads of its own.
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: every call goes to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller keeps `alloc`'s contract.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps `dealloc`'s contract.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// A router with its socket, and the interface's index.
 struct Host {
@@ -124,12 +96,12 @@ fn a_thousand_advertisements_are_sent_and_received_without_an_allocation() {
     let mut backup = Host::new(&other, sources[1], 100);
     play(&mut master, &mut backup, 5);
 
-    let before = ALLOCATIONS.get();
+    let before = allocations();
     play(&mut master, &mut backup, 1000);
-    let allocations = ALLOCATIONS.get() - before;
+    let taken = allocations() - before;
 
     assert_eq!((master.state(), backup.state()), (State::Master, State::Backup));
-    assert_eq!(allocations, 0);
+    assert_eq!(taken, 0);
 }
 
 fn main() -> ExitCode {

@@ -1,12 +1,8 @@
 //! The packet path allocates nothing.
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    cell::Cell,
-    os::fd::AsFd,
-    time::Instant,
-};
+use std::{os::fd::AsFd, time::Instant};
 
+use lab::allocations;
 use vip_netlink::ErrorKind;
 
 use crate::support::{PATIENCE, two_hosts, wait_readable};
@@ -39,31 +35,5 @@ pub(crate) fn sending_and_receiving_allocate_nothing() {
     assert_eq!((steady, failing), (0, 0));
 }
 
-/// How many allocations the calling thread has made.
-fn allocations() -> usize {
-    ALLOCATIONS.get()
-}
-
-struct Counting;
-
-// SAFETY: everything is the system allocator's, which counting does not touch.
-#[expect(unsafe_code, reason = "an allocator is unsafe to write")]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract of `dealloc`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: lab::CountingAllocator = lab::CountingAllocator;

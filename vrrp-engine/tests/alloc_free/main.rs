@@ -1,38 +1,13 @@
 //! Steady state allocates nothing: counted, by an allocator that counts.
-//!
-//! One test in a binary of its own, without the test harness's threads: another's allocation would count as ours.
 #![allow(clippy::unwrap_used, reason = "a test that unwraps an error has failed")]
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    net::Ipv4Addr,
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
+use std::{net::Ipv4Addr, time::Duration};
 
 use vrrp_engine::{Config, Instant, Output, Received, VrrpRouter};
 use vrrp_proto::{Advertisement, MULTICAST_V4, Priority, Vrid};
 
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: every call goes to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller keeps `alloc`'s contract.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps `dealloc`'s contract.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: lab::CountingAllocator = lab::CountingAllocator;
 
 const ROUTERS: u8 = 100;
 
@@ -72,18 +47,16 @@ fn play(master: &mut VrrpRouter, backup: &mut VrrpRouter, source: Ipv4Addr, seco
     (sent, received)
 }
 
-fn main() {
+#[test]
+fn steady_state_allocates_nothing() {
     let (source, other) = (Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 2));
     let (mut master, mut backup) = (router(source, 200), router(other, 100));
     play(&mut master, &mut backup, source, 5); // elections, and every path once
 
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    let before = lab::allocations();
     let (sent, received) = play(&mut master, &mut backup, source, 100);
-    let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
+    let allocations = lab::allocations() - before;
 
     assert!(sent >= 9_900 && received == sent, "{sent} sent, {received} received");
     assert_eq!(allocations, 0, "{allocations} allocations in {sent} advertisements sent and received");
-    println!(
-        "test steady_state_allocates_nothing ... ok ({sent} advertisements sent and received, 0 allocations)"
-    );
 }

@@ -1,9 +1,9 @@
 //! A floating address in one loop: the crates joined, with nothing around them.
 //!
-//! `cargo run --example floating_address -- eth0 192.0.2.100/24 [priority]`, as root, on two hosts of one LAN. Whoever
-//! has the higher priority holds the address; stop it, and the other one does.
+//! `cargo run --example floating_address -- eth0 192.0.2.100/32 150`, as root, on two hosts of one LAN, with different
+//! priorities from 1 to 254. Whoever has the higher one holds the address; stop it, and the other one does.
 
-use std::{error::Error, os::fd::AsFd};
+use std::{env, error::Error, os::fd::AsFd, process::ExitCode};
 
 use failover_examples::{Alarm, termination_signals};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -11,22 +11,40 @@ use vip_netlink::{Address, Announcer, Netlink, VrrpSocket};
 use vrrp_engine::{Clock, Config, Output, Received, VrrpRouter};
 use vrrp_proto::{Advertisement, MULTICAST_V4, Priority, Vrid};
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let mut args = std::env::args().skip(1);
-    let (Some(name), Some(vip)) = (args.next(), args.next()) else {
-        return Err("usage: floating_address INTERFACE ADDRESS/PREFIX [PRIORITY]".into());
+fn main() -> ExitCode {
+    let args: Vec<_> = env::args().skip(1).collect();
+    let result = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [interface, vip] => float(interface, vip, "100"),
+        [interface, vip, priority] => float(interface, vip, priority),
+        _ => Err("usage: floating_address INTERFACE ADDRESS[/PREFIX] [PRIORITY]".into()),
     };
+    // Not `main() -> Result`, which would print the error as a programmer sees it.
+    result.map_or_else(
+        |error| {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        },
+        |()| ExitCode::SUCCESS,
+    )
+}
+
+fn float(interface: &str, vip: &str, priority: &str) -> Result<(), Box<dyn Error>> {
     let vip: Address = vip.parse()?;
-    let priority = Priority::new(args.next().unwrap_or("100".into()).parse()?);
+    let priority = match priority.parse() {
+        Ok(priority @ 1..=254) => Priority::new(priority),
+        _ => return Err(format!("priority {priority} is not a number from 1 to 254").into()),
+    };
 
     let mut netlink = Netlink::open()?;
-    let interface = netlink.interface(&name)?;
+    let interface = netlink.interface(interface)?;
     let present = netlink.addresses(&interface)?;
     let source = present.iter().map(Address::ip).find(|ip| *ip != vip.ip());
-    let source = source.ok_or("the interface has no address of its own")?;
+    let source = source.ok_or("the interface has no address of its own: add one")?;
     let announcer = Announcer::open(&interface)?;
     let socket = VrrpSocket::open(&interface, source, MULTICAST_V4)?;
     let signals = termination_signals()?;
+    // A predecessor that crashed may have left the address. Without the privilege to move it, this says so at once.
+    netlink.remove(&interface, vip)?;
 
     let (clock, alarm) = (Clock::new(), Alarm::new()?);
     let mut router = VrrpRouter::new();
@@ -36,6 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     )?;
     router.start(clock.now());
 
+    let mut outcome = Ok(());
     let mut buffer = [0; 65535]; // No packet is longer: a host of the LAN may send fragments of any size.
     loop {
         // Packets first, then deadlines, then what follows from both.
@@ -58,7 +77,15 @@ fn main() -> Result<(), Box<dyn Error>> {
                 Output::Advertise(advertisement) => {
                     socket.send(advertisement.encode(&mut [0; Advertisement::MAX_LEN])?)
                 }
-                Output::Acquire(_) => netlink.add(&interface, vip).map(drop),
+                Output::Acquire(_) => match netlink.add(&interface, vip) {
+                    Ok(_) => Ok(()),
+                    Err(error) => {
+                        // A Master without its address keeps others from serving it: give up, and say so to them.
+                        outcome = Err(error.into());
+                        router.shutdown(clock.now());
+                        continue;
+                    }
+                },
                 Output::Release(_) => netlink.remove(&interface, vip).map(drop),
                 Output::Announce(_) => announcer.announce(vip.ip()),
                 Output::Transition(transition) => {
@@ -71,7 +98,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
 
         // A router that is shut down has no deadline left, and nothing more to do.
-        let Some(deadline) = router.poll_timeout() else { return Ok(()) };
+        let Some(deadline) = router.poll_timeout() else { return outcome };
         alarm.set(Some(deadline - clock.now()))?;
         let mut fds =
             [socket.as_fd(), alarm.as_fd(), signals.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));

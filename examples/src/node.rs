@@ -11,7 +11,7 @@ use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
 };
 use serde::{Deserialize, Serialize};
-use vip_netlink::{Address, Announcer, Change, Interface, Netlink, VrrpSocket};
+use vip_netlink::{Address, Announcer, Change, ErrorKind, Interface, Netlink, VrrpSocket};
 use vrrp_engine::{
     Clock, Config, Discard, Instant, Output, Preempt, Received, RouterId, State, Transition, VrrpRouter,
 };
@@ -65,35 +65,36 @@ pub struct Node {
 impl Node {
     /// Opens the sockets and configures the virtual routers.
     ///
-    /// Advertisements are sent from the interface's first address that is not a virtual one: a predecessor that crashed
-    /// may have left those.
+    /// Advertisements are sent from the interface's first address that does not float: a predecessor that crashed may have
+    /// left those. The owner (priority 255) keeps, for good, the virtual addresses that it has now: they are its own.
     ///
     /// # Errors
     ///
-    /// A value out of range; no such interface, or one without an address; no privilege (`CAP_NET_ADMIN` and
-    /// `CAP_NET_RAW`). Each is one sentence.
+    /// A value out of range; no such interface, or one without an address; no `CAP_NET_RAW`. Each is one sentence.
     pub fn open(settings: &Settings) -> Result<Self, Box<dyn Error>> {
         let mut netlink = Netlink::open()?;
         let interface = netlink.interface(&settings.interface)?;
-        let mut virtual_addresses = Vec::new();
-        for router in &settings.routers {
-            let addresses = router.addresses.iter().map(|text| text.parse::<Address>());
-            virtual_addresses.push((Vrid::new(router.vrid)?, addresses.collect::<Result<Vec<_>, _>>()?));
-        }
-        let is_virtual = |ip| {
-            virtual_addresses.iter().flat_map(|(_, addresses)| addresses).any(|address| address.ip() == ip)
-        };
         let present = netlink.addresses(&interface)?;
+        let virtual_addresses: Vec<_> = settings
+            .routers
+            .iter()
+            .map(|router| VirtualAddresses::of(router, &present))
+            .collect::<Result<_, _>>()?;
+        let is_floating = |address: &&Address| {
+            virtual_addresses
+                .iter()
+                .any(|of| !of.are_own(**address) && of.list.iter().any(|vip| vip.ip() == address.ip()))
+        };
         let source = present
             .iter()
+            .find(|address| !is_floating(address))
             .map(Address::ip)
-            .find(|ip| !is_virtual(*ip))
             .ok_or_else(|| format!("{} has no address to advertise from: add one", settings.interface))?;
 
         let mut router = VrrpRouter::new();
-        for (settings_of_one, (vrid, addresses)) in settings.routers.iter().zip(&virtual_addresses) {
-            let ips = addresses.iter().map(Address::ip);
-            let config = configure(settings, Config::builder(*vrid, source, ips), settings_of_one.priority)?;
+        for (one, addresses) in settings.routers.iter().zip(&virtual_addresses) {
+            let ips = addresses.list.iter().map(Address::ip);
+            let config = configure(settings, Config::builder(addresses.vrid, source, ips), one.priority)?;
             router.add(interface.index(), config)?;
         }
         let hands = Hands {
@@ -113,17 +114,21 @@ impl Node {
     }
 
     /// Starts the virtual routers.
-    pub fn start(&mut self, log: &mut dyn FnMut(Event)) {
+    ///
+    /// # Errors
+    ///
+    /// As [`turn`](Self::turn).
+    pub fn start(&mut self, log: &mut dyn FnMut(Event)) -> Result<(), vip_netlink::Error> {
         let now = self.clock.now();
         self.router.start(now);
-        self.carry_out(now, log);
+        self.carry_out(now, log)
     }
 
     /// Shuts the virtual routers down: Backups are told, addresses given up.
     pub fn shutdown(&mut self, log: &mut dyn FnMut(Event)) {
         let now = self.clock.now();
         self.router.shutdown(now);
-        self.carry_out(now, log);
+        self.carry_out(now, log).unwrap_or_else(|error| log(Event::Problem(error)));
     }
 
     /// Waits for a packet, for the next deadline, or for one of `others` to have something to read or to be closed;
@@ -145,35 +150,40 @@ impl Node {
     }
 
     /// Does what there is to do: packets, deadlines, and what follows from them.
-    pub fn turn(&mut self, log: &mut dyn FnMut(Event)) {
+    ///
+    /// # Errors
+    ///
+    /// An address could not be put on the interface, or there is no privilege to take one off (`CAP_NET_ADMIN`). A Master
+    /// without its address would keep the others from serving it, so all virtual routers have been shut down. Any other
+    /// trouble is logged, and passes or is somebody else's.
+    pub fn turn(&mut self, log: &mut dyn FnMut(Event)) -> Result<(), vip_netlink::Error> {
         // Packets before deadlines: an advertisement that has waited proves that its sender lives. But so many at the
         // most, for a flood of them must not keep a Master from advertising.
         for _ in 0..MOST_PACKETS_IN_A_TURN {
-            match self.hands.socket.recv(self.buffer.as_mut_slice()) {
-                Ok(Some(packet)) => {
-                    let received = Received {
-                        interface: self.hands.interface.index(),
-                        source: packet.source,
-                        destination: packet.destination,
-                        hop_limit: packet.ttl,
-                        bytes: packet.bytes,
-                    };
-                    let now = self.clock.now();
-                    if let Err(discard) = self.router.handle_packet(now, received) {
-                        log(Event::Discarded { source: packet.source, discard });
-                    }
-                    self.carry_out(now, log);
-                }
+            let packet = match self.hands.socket.recv(self.buffer.as_mut_slice()) {
+                Ok(Some(packet)) => packet,
                 Ok(None) => break,
                 Err(error) => {
                     log(Event::Problem(error));
                     break;
                 }
+            };
+            let received = Received {
+                interface: self.hands.interface.index(),
+                source: packet.source,
+                destination: packet.destination,
+                hop_limit: packet.ttl,
+                bytes: packet.bytes,
+            };
+            let now = self.clock.now();
+            if let Err(discard) = self.router.handle_packet(now, received) {
+                log(Event::Discarded { source: packet.source, discard });
             }
+            self.carry_out(now, log)?;
         }
         let now = self.clock.now();
         self.router.handle_timeout(now);
-        self.carry_out(now, log);
+        self.carry_out(now, log)
     }
 
     /// Returns the state of each virtual router.
@@ -182,23 +192,36 @@ impl Node {
     }
 
     /// Carries out what follows from what the router was told at a moment.
-    fn carry_out(&mut self, told: Instant, log: &mut dyn FnMut(Event)) {
+    fn carry_out(&mut self, told: Instant, log: &mut dyn FnMut(Event)) -> Result<(), vip_netlink::Error> {
+        let mut outcome = Ok(());
         while let Some((id, output)) = self.router.poll_output() {
-            match output {
-                Output::Advertise(advertisement) => self.hands.advertise(&advertisement, log),
-                Output::Acquire(_) => self.hands.acquire(id.vrid, log),
+            let done = match output {
+                Output::Advertise(advertisement) => {
+                    self.hands.advertise(&advertisement).or_else(|error| pass(error, log))
+                }
+                Output::Announce(_) => self.hands.announce(id.vrid).or_else(|error| pass(error, log)),
+                Output::Acquire(_) => self.hands.acquire(id.vrid),
                 Output::Release(_) => self.hands.release(id.vrid, log),
-                Output::Announce(_) => self.hands.announce(id.vrid, log),
                 Output::Transition(transition) => {
                     let age = self.clock.now() - told;
                     log(Event::Transition { vrid: id.vrid, transition, age });
+                    Ok(())
                 }
+            };
+            match done {
+                Ok(()) => {}
+                Err(error) if outcome.is_ok() => {
+                    outcome = Err(error);
+                    self.router.shutdown(told);
+                }
+                Err(error) => log(Event::Problem(error)),
             }
         }
+        outcome
     }
 }
 
-/// What a [`Node`] tells its caller. None of it is fatal.
+/// What a [`Node`] tells its caller while it goes on.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
@@ -242,50 +265,77 @@ struct Hands {
     netlink: Netlink,
     announcer: Announcer,
     socket: VrrpSocket,
-    virtual_addresses: Vec<(Vrid, Vec<Address>)>,
+    virtual_addresses: Vec<VirtualAddresses>,
 }
 
 impl Hands {
-    fn advertise(&self, advertisement: &Advertisement<'_>, log: &mut dyn FnMut(Event)) {
+    fn advertise(&self, advertisement: &Advertisement<'_>) -> Result<(), vip_netlink::Error> {
         let mut buffer = [0; Advertisement::MAX_LEN];
         // The buffer takes the longest there is.
-        let Ok(message) = advertisement.encode(&mut buffer) else {
-            return;
-        };
-        self.socket.send(message).unwrap_or_else(|error| log(Event::Problem(error)));
+        let Ok(message) = advertisement.encode(&mut buffer) else { return Ok(()) };
+        self.socket.send(message)
     }
 
-    fn acquire(&mut self, vrid: Vrid, log: &mut dyn FnMut(Event)) {
-        for address in of(&self.virtual_addresses, vrid) {
-            match self.netlink.add(&self.interface, address) {
-                Ok(Change::Made | Change::AlreadySo) => {}
-                Err(error) => log(Event::Problem(error)),
+    fn acquire(&mut self, vrid: Vrid) -> Result<(), vip_netlink::Error> {
+        for address in of(&self.virtual_addresses, vrid).flat_map(|addresses| &addresses.list) {
+            match self.netlink.add(&self.interface, *address)? {
+                Change::Made | Change::AlreadySo => {}
             }
         }
+        Ok(())
     }
 
-    fn release(&mut self, vrid: Vrid, log: &mut dyn FnMut(Event)) {
-        for address in of(&self.virtual_addresses, vrid) {
-            match self.netlink.remove(&self.interface, address) {
-                Ok(Change::Made) => log(Event::Released(address)),
-                Ok(Change::AlreadySo) => {}
-                Err(error) => log(Event::Problem(error)),
+    fn release(&mut self, vrid: Vrid, log: &mut dyn FnMut(Event)) -> Result<(), vip_netlink::Error> {
+        for addresses in of(&self.virtual_addresses, vrid) {
+            for address in addresses.list.iter().copied().filter(|address| !addresses.are_own(*address)) {
+                match self.netlink.remove(&self.interface, address) {
+                    Ok(Change::Made) => log(Event::Released(address)),
+                    Ok(Change::AlreadySo) => {}
+                    Err(error) if error.kind() == ErrorKind::NotPermitted => return Err(error),
+                    Err(error) => log(Event::Problem(error)),
+                }
             }
         }
+        Ok(())
     }
 
-    fn announce(&self, vrid: Vrid, log: &mut dyn FnMut(Event)) {
-        for address in of(&self.virtual_addresses, vrid) {
-            self.announcer.announce(address.ip()).unwrap_or_else(|error| log(Event::Problem(error)));
-        }
+    fn announce(&self, vrid: Vrid) -> Result<(), vip_netlink::Error> {
+        let addresses = of(&self.virtual_addresses, vrid).flat_map(|addresses| &addresses.list);
+        addresses.map(Address::ip).try_for_each(|ip| self.announcer.announce(ip))
     }
 }
 
-fn of(virtual_addresses: &[(Vrid, Vec<Address>)], vrid: Vrid) -> impl Iterator<Item = Address> {
-    virtual_addresses
-        .iter()
-        .filter(move |(of, _)| *of == vrid)
-        .flat_map(|(_, addresses)| addresses.iter().copied())
+/// The addresses of one virtual router.
+#[derive(Debug)]
+struct VirtualAddresses {
+    vrid: Vrid,
+    list: Vec<Address>,
+    /// Those that are the host's own: an owner's that it had before.
+    own: Vec<Address>,
+}
+
+impl VirtualAddresses {
+    fn of(settings: &RouterSettings, present: &[Address]) -> Result<Self, Box<dyn Error>> {
+        let vrid = Vrid::new(settings.vrid)?;
+        let list = settings.addresses.iter().map(|text| text.parse()).collect::<Result<Vec<Address>, _>>()?;
+        let is_owner = Priority::new(settings.priority).is_owner();
+        let own = list.iter().copied().filter(|address| is_owner && present.contains(address)).collect();
+        Ok(Self { vrid, list, own })
+    }
+
+    fn are_own(&self, address: Address) -> bool {
+        self.own.contains(&address)
+    }
+}
+
+fn of(all: &[VirtualAddresses], vrid: Vrid) -> impl Iterator<Item = &VirtualAddresses> {
+    all.iter().filter(move |addresses| addresses.vrid == vrid)
+}
+
+/// An interface that is down comes up again, a full queue drains: no reason to stop.
+fn pass(error: vip_netlink::Error, log: &mut dyn FnMut(Event)) -> Result<(), vip_netlink::Error> {
+    log(Event::Problem(error));
+    Ok(())
 }
 
 fn configure(

@@ -23,7 +23,13 @@ mod screen;
 mod simulated;
 mod world;
 
-use std::{error::Error, fs, net::Ipv4Addr, path::PathBuf, process::ExitCode};
+use std::{
+    error::Error,
+    fs::{self, OpenOptions},
+    net::Ipv4Addr,
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use clap::Parser;
 
@@ -47,7 +53,7 @@ struct Args {
     #[arg(long, value_name = "SECONDS", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
     advert_interval: u8,
     /// Authenticate advertisements with this password of 1 to 8 bytes (RFC 2338's simple text).
-    #[arg(long, value_name = "PASS", value_parser = plan::parse_password)]
+    #[arg(long, value_name = "PASS")]
     auth: Option<String>,
     /// Advertise to this multicast group.
     #[arg(long, value_name = "ADDRESS", default_value_t = vrrp_proto::MULTICAST_V4, value_parser = plan::parse_group)]
@@ -89,29 +95,32 @@ fn main() -> ExitCode {
 fn play(args: &Args) -> Result<bool> {
     // Namespaces first: the kernel gives them to a process of one thread only.
     let permitted = if args.simulate { None } else { Some(lab::enter()) };
-    let plan = Plan::new(args.dual, !args.no_preempt, args.advert_interval, args.auth.clone(), args.group);
-    let pcap = args.pcap.as_deref().map(Pcap::create).transpose()?;
+    let plan = Plan::new(args.dual, !args.no_preempt, args.advert_interval, args.auth.clone(), args.group)?;
     if let Some(path) = &args.json {
-        // Found out now, not after a minute of scenes.
-        fs::write(path, "").map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        // Found out now, not after a minute of scenes. What is there stays until there is something better.
+        let file = OpenOptions::new().create(true).append(true).open(path);
+        file.map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     }
+    let pcap = || args.pcap.as_deref().map(Pcap::create).transpose();
 
+    let real = match permitted {
+        None => Err("as asked for".to_owned()),
+        Some(Err(refusal)) => Err(format!("because {refusal}")),
+        // Permitted, but perhaps without bridges or veth.
+        Some(Ok(())) => Namespaces::new(&plan, pcap()?).map_err(|error| format!("because {error}")),
+    };
     let mut screen = Screen::new();
-    let report = match permitted {
-        Some(Ok(())) => {
+    let report = match real {
+        Ok(mut world) => {
             screen.title("namespaces: a LAN of real kernels' networking, in real time", &plan);
-            play_in(&mut Namespaces::new(&plan, pcap)?, "namespaces", &plan, &mut screen)?
+            play_in(&mut world, "namespaces", &plan, &mut screen)?
         }
-        Some(Err(refusal)) => {
-            screen.title(&format!("SIMULATED, on a virtual LAN and clock, because {refusal}"), &plan);
-            play_in(&mut Simulated::new(&plan, pcap)?, "simulated", &plan, &mut screen)?
-        }
-        None => {
-            screen.title("SIMULATED, on a virtual LAN and clock, as asked for", &plan);
-            play_in(&mut Simulated::new(&plan, pcap)?, "simulated", &plan, &mut screen)?
+        Err(why) => {
+            screen.title(&format!("SIMULATED, on a virtual LAN and clock, {why}"), &plan);
+            play_in(&mut Simulated::new(&plan, pcap()?)?, "simulated", &plan, &mut screen)?
         }
     };
-    report.print(&plan);
+    screen.lines(&report.text(&plan));
     if let Some(path) = &args.json {
         fs::write(path, report.json()?)
             .map_err(|error| format!("cannot write {}: {error}", path.display()))?;

@@ -32,6 +32,7 @@ use nix::{
     unistd::Pid,
 };
 use socket2::{Domain, Socket, Type};
+use vip_netlink::Netlink;
 
 use crate::{
     Result, frames,
@@ -185,12 +186,29 @@ impl World for Namespaces {
         Ok(())
     }
 
+    fn is_running(&self, node: usize) -> bool {
+        self.processes[node].is_some()
+    }
+
+    fn holds(&self, node: usize, router: usize) -> Result<bool> {
+        let present = self.hosts[node].run(|| {
+            let mut netlink = Netlink::open()?;
+            let interface = netlink.interface("eth0")?;
+            netlink.addresses(&interface)
+        })??;
+        Ok(present.iter().any(|address| address.ip() == self.plan.routers[router].vip))
+    }
+
     fn cut(&mut self, node: usize) -> Result<()> {
         Ok(self.lan.cut(NAMES[node])?)
     }
 
     fn mend(&mut self, node: usize) -> Result<()> {
         Ok(self.lan.mend(NAMES[node])?)
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        self.pcap.take().map_or(Ok(()), Pcap::finish)
     }
 }
 

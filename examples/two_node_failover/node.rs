@@ -64,9 +64,9 @@ pub(crate) fn run(settings: &str) -> Result<()> {
         // Without anybody to read it, there is nobody to complain to either.
         let _ = say(&event);
     };
-    node.start(&mut log);
+    node.start(&mut log)?;
     while !node.wait(&[signals.as_fd(), io::stdin().as_fd()])? {
-        node.turn(&mut log);
+        node.turn(&mut log)?;
     }
     node.shutdown(&mut log);
     Ok(())

@@ -29,6 +29,11 @@ impl Pcap {
         self.0.write_all(frame)
     }
 
+    /// Writes out what is still in memory.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        Ok(self.0.flush().map_err(|error| format!("cannot write the capture: {error}"))?)
+    }
+
     fn words<const N: usize>(&mut self, words: [u32; N]) -> io::Result<()> {
         words.iter().try_for_each(|word| self.0.write_all(&word.to_le_bytes()))
     }

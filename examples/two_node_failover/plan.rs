@@ -3,7 +3,7 @@
 use std::{net::Ipv4Addr, time::Duration};
 
 use failover_examples::{RouterSettings, Settings};
-use vrrp_proto::Password;
+use vrrp_proto::{FieldError, Password};
 
 /// The two nodes by number: 0 is node1, 1 is node2.
 pub(crate) const NODES: [usize; 2] = [0, 1];
@@ -19,6 +19,9 @@ pub(crate) const NODE_ADDRESSES: [Ipv4Addr; 2] =
     [Ipv4Addr::new(172, 18, 0, 11), Ipv4Addr::new(172, 18, 0, 12)];
 pub(crate) const CLIENT_ADDRESS: Ipv4Addr = Ipv4Addr::new(172, 18, 0, 100);
 pub(crate) const PREFIX_LEN: u8 = 16;
+
+/// A virtual address is a subnet of its own, so that its removal never takes another along.
+pub(crate) const VIP_PREFIX_LEN: u8 = 32;
 
 /// How often the client pings each virtual address.
 pub(crate) const PING_PERIOD: Duration = Duration::from_millis(5);
@@ -47,11 +50,12 @@ impl Plan {
         interval_secs: u8,
         password: Option<String>,
         group: Ipv4Addr,
-    ) -> Self {
+    ) -> Result<Self, FieldError> {
+        password.as_ref().map(Password::new).transpose()?;
         let first = Router { vrid: 50, vip: Ipv4Addr::new(172, 18, 50, 50), priorities: [100, 98] };
         let second = Router { vrid: 51, vip: Ipv4Addr::new(172, 18, 51, 51), priorities: [98, 100] };
         let routers = if dual { vec![first, second] } else { vec![first] };
-        Self { routers, preempt, interval_secs, password, group }
+        Ok(Self { routers, preempt, interval_secs, password, group })
     }
 
     /// What a node's process is told.
@@ -59,7 +63,7 @@ impl Plan {
         let routers = self.routers.iter().map(|router| RouterSettings {
             vrid: router.vrid,
             priority: router.priorities[node],
-            addresses: vec![format!("{}/{PREFIX_LEN}", router.vip)],
+            addresses: vec![format!("{}/{VIP_PREFIX_LEN}", router.vip)],
         });
         Settings {
             interface: "eth0".to_owned(),
@@ -95,10 +99,6 @@ impl Plan {
     pub(crate) fn by_vip(&self, vip: Ipv4Addr) -> Option<usize> {
         self.routers.iter().position(|router| router.vip == vip)
     }
-}
-
-pub(crate) fn parse_password(text: &str) -> Result<String, String> {
-    Password::new(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
 pub(crate) fn parse_group(text: &str) -> Result<Ipv4Addr, String> {

@@ -75,26 +75,26 @@ impl Report {
     }
 
     /// The results for people.
-    pub(crate) fn print(&self, plan: &Plan) {
-        self.print_table();
+    pub(crate) fn text(&self, plan: &Plan) -> String {
+        let mut text = self.table();
         for router in 0..plan.routers.len() {
-            self.print_chart(router);
+            text += &self.chart(router);
         }
         let scenes = self.scenes.len();
         let failed = self.scenes.iter().filter(|scene| scene.fault.is_some()).count();
-        println!();
-        match failed {
-            0 if self.ok => println!("All {scenes} scenes went well ({}).", self.mode),
-            _ => println!("{failed} of {scenes} scenes FAILED ({}).", self.mode),
+        text + &match failed {
+            0 if self.ok => format!("\nAll {scenes} scenes went well ({}).\n", self.mode),
+            _ => format!("\n{failed} of {scenes} scenes FAILED ({}).\n", self.mode),
         }
     }
 
-    fn print_table(&self) {
-        println!();
-        println!("scene   router   protocol ms  measured ms   beyond ms   outage ms  restored ms  Master");
+    fn table(&self) -> String {
+        let mut table =
+            "\nscene   router   protocol ms  measured ms   beyond ms   outage ms  restored ms  Master\n"
+                .to_owned();
         for scene in &self.scenes {
-            println!(
-                "{:<7} {:>6} {:>13} {:>12} {:>11} {:>11} {:>12}  {}{}",
+            table += &format!(
+                "{:<7} {:>6} {:>13} {:>12} {:>11} {:>11} {:>12}  {}{}\n",
                 scene.name,
                 self.vrids[scene.router],
                 number(scene.protocol.map(milliseconds)),
@@ -106,27 +106,29 @@ impl Report {
                 scene.fault.as_ref().map_or(String::new(), |fault| format!("  FAILED: {fault}")),
             );
         }
-        println!(
-            "outage: from the client's first ping without an answer to the next answer, at a ping every {} ms; restored: from\n\
-             the new Master's first advertisement to its first answer. At most {} ms beyond, and to be restored.",
-            PING_PERIOD.as_millis(),
-            BOUND.as_millis()
-        );
+        table
+            + &format!(
+                "outage: from the client's first ping without an answer to the next answer, at a ping every {} ms. In a \
+                 crash there is\nnone to speak of: the dead process's kernel goes on answering until neighbours learn \
+                 of the new Master.\nrestored: from the new Master's first advertisement to its first answer, or to the \
+                 end of the outage. At most {} ms\nbeyond, and to be restored.\n",
+                PING_PERIOD.as_millis(),
+                BOUND.as_millis()
+            )
     }
 
     /// A column for each moment: what each node was, and whether the client was answered.
-    fn print_chart(&self, router: usize) {
+    fn chart(&self, router: usize) -> String {
         let moment = self.end / COLUMNS as u32 + Duration::from_nanos(1);
         let spans = (0..COLUMNS as u32).map(|column| (moment * column, moment * (column + 1)));
-        println!();
-        println!(
-            "router {}: # Master, . Backup, blank dead; the client: - answered, x not ({:.2} s a column)",
+        let mut chart = format!(
+            "\nrouter {}: # Master, . Backup, blank dead; the client: - answered, x not ({:.2} s a column)\n",
             self.vrids[router],
             moment.as_secs_f64()
         );
         for node in NODES {
             let row: String = spans.clone().map(|span| self.sign(router, node, span)).collect();
-            println!("  {:<7} {}", NAMES[node], row.trim_end());
+            chart += &format!("  {:<7} {}\n", NAMES[node], row.trim_end());
         }
         let replies = &self.replies[router];
         let answered = |(from, to)| {
@@ -134,13 +136,12 @@ impl Report {
             replies.get(first).is_some_and(|at| *at < to)
         };
         let row: String = spans.map(|span| if answered(span) { '-' } else { 'x' }).collect();
-        println!("  client  {row}");
         let mut axis = String::new();
         for column in (0..COLUMNS).step_by(15) {
             let seconds = (moment * column as u32).as_secs_f64();
             axis = format!("{axis:<column$}{seconds:.1} s");
         }
-        println!("          {axis}");
+        format!("{chart}  client  {row}\n          {axis}\n")
     }
 
     fn sign(&self, router: usize, node: usize, (from, to): (Duration, Duration)) -> char {

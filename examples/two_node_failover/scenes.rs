@@ -39,17 +39,31 @@ pub(crate) fn play(
     plan: &Plan,
     screen: &mut Screen,
 ) -> Result<(Vec<Scene>, Vec<Seen>)> {
-    let states = vec![[None; 2]; plan.routers.len()];
-    let (history, scenes) = (Vec::new(), Vec::new());
-    let mut stage =
-        Stage { world, plan, screen, history, scene_start: 0, is_running: [false; 2], states, scenes };
+    let mut stage = Stage {
+        world,
+        plan,
+        screen,
+        history: Vec::new(),
+        scene_start: 0,
+        is_running: [false; 2],
+        is_cut: [false; 2],
+        was_cut: [false; 2],
+        masters_before: Vec::new(),
+        states: vec![[None; 2]; plan.routers.len()],
+        scenes: Vec::new(),
+    };
     stage.open()?;
-    for router in 0..plan.routers.len() {
-        stage.crash_and_return(router)?;
-        stage.stop_and_return(router)?;
-        stage.cut_and_mend(router)?;
+    'scenes: for router in 0..plan.routers.len() {
+        for scenes in [Stage::crash_and_return, Stage::stop_and_return, Stage::cut_and_mend] {
+            // What has failed so far makes the rest meaningless.
+            if (0..plan.routers.len()).any(|router| stage.masters(router).len() != 1) {
+                break 'scenes;
+            }
+            scenes(&mut stage, router)?;
+        }
     }
     stage.screen.quiet();
+    stage.world.finish()?;
     Ok((stage.scenes, stage.history))
 }
 
@@ -61,6 +75,11 @@ struct Stage<'a, W> {
     /// Where in the history the scene began.
     scene_start: usize,
     is_running: [bool; 2],
+    is_cut: [bool; 2],
+    /// Whether it was when the scene began.
+    was_cut: [bool; 2],
+    /// The Masters of each router when the scene began.
+    masters_before: Vec<Vec<usize>>,
     /// The state of each router on each node, as the node told it last; `None` before it did, and when it is dead.
     states: Vec<[Option<State>; 2]>,
     scenes: Vec<Scene>,
@@ -144,6 +163,7 @@ impl<W: World> Stage<'_, W> {
             changes.into_iter().map(|change| Change { masters: NODES.to_vec(), ..change }).collect();
         let begin = self.act(&format!("the cable of {} is cut", NAMES[master]));
         self.world.cut(master)?;
+        self.is_cut[master] = true;
         self.observe("cut", begin, changes)?;
 
         let changes = self.changes(|stage, router| {
@@ -152,6 +172,7 @@ impl<W: World> Stage<'_, W> {
         });
         let begin = self.act(&format!("the cable of {} is mended", NAMES[master]));
         self.world.mend(master)?;
+        self.is_cut[master] = false;
         self.observe("mend", begin, changes)
     }
 
@@ -198,6 +219,8 @@ impl<W: World> Stage<'_, W> {
         let now = self.world.now();
         self.screen.act(now, text);
         self.scene_start = self.history.len();
+        self.was_cut = self.is_cut;
+        self.masters_before = (0..self.plan.routers.len()).map(|router| self.masters(router)).collect();
         now
     }
 
@@ -254,7 +277,7 @@ impl<W: World> Stage<'_, W> {
         self.wait(&text, settled, |_| false)?;
         let end = self.world.now();
         for change in &changes {
-            let scene = self.measure(name, begin, end, change, in_time);
+            let scene = self.measure(name, begin, end, change, in_time)?;
             self.screen.scene(&scene, self.plan);
             self.scenes.push(scene);
         }
@@ -341,7 +364,7 @@ impl<W: World> Stage<'_, W> {
     }
 
     /// From the winner's first advertisement in this scene to its next answer to the client.
-    fn restored(&self, change: &Change, begin: Duration) -> Option<Duration> {
+    fn answered(&self, change: &Change, begin: Duration) -> Option<Duration> {
         let first = self.first_advertisement(change.router, change.winner, begin)?;
         let is_it = |seen: &&Seen| {
             seen.node == change.winner
@@ -350,8 +373,8 @@ impl<W: World> Stage<'_, W> {
         self.since(first).filter(is_it).map(|seen| seen.at - first).min()
     }
 
-    /// The longest time for which the client asked in vain: from a ping without an answer to the next answer.
-    fn outage(&self, router: usize, begin: Duration, end: Duration) -> Duration {
+    /// The times in which the client asked in vain: each from a ping without an answer to the next answer.
+    fn silences(&self, router: usize, begin: Duration, end: Duration) -> Vec<(Duration, Duration)> {
         let mut answers = BTreeMap::new();
         for seen in self.since(begin) {
             if let What::Reply { router: of, number } = seen.what
@@ -361,23 +384,55 @@ impl<W: World> Stage<'_, W> {
                 *first = seen.at.min(*first);
             }
         }
-        let (mut longest, mut since) = (Duration::ZERO, None);
+        let (mut silences, mut since) = (Vec::new(), None);
         for seen in self.since(begin) {
             let What::Ping { router: of, number } = seen.what else { continue };
             if of != router {
                 continue;
             }
             match answers.get(&number) {
-                Some(answer) => {
-                    longest =
-                        longest.max(since.take().map_or(Duration::ZERO, |since| answer.saturating_sub(since)))
-                }
+                Some(answer) => silences.extend(since.take().map(|since| (since, *answer))),
                 // An answer to the last ones may be on its way.
                 None if seen.at + BOUND < end => since = since.or(Some(seen.at)),
                 None => {}
             }
         }
-        longest.max(since.map_or(Duration::ZERO, |since| end.saturating_sub(since)))
+        silences.extend(since.map(|since| (since, end)));
+        silences
+    }
+
+    /// The longest time that a Master kept the others waiting for an advertisement, while it was Master and not cut off.
+    fn longest_wait(&self, router: usize, node: usize, begin: Duration, end: Duration) -> Duration {
+        if self.is_cut[node] {
+            return Duration::ZERO;
+        }
+        let is_its = |seen: &&Seen| {
+            seen.node == node && matches!(seen.what, What::Advertisement { router: of, .. } if of == router)
+        };
+        let became = self.transition(router, node, begin, State::Master);
+        let from = if self.masters_before[router].contains(&node) {
+            // Nobody could hear it before its cable was mended.
+            let last =
+                self.history.iter().filter(|seen| seen.at < begin).filter(is_its).map(|seen| seen.at).max();
+            if self.was_cut[node] { Some(begin) } else { last }
+        } else {
+            became
+        };
+        let Some(from) = from else { return Duration::ZERO };
+        let left = self.since(begin).filter(|seen| {
+            let leaves = match seen.what {
+                What::Transition { router: of, from, .. } => of == router && from == State::Master,
+                What::Gone => true,
+                What::Advertisement { .. } | What::Ping { .. } | What::Reply { .. } | What::Note(_) => false,
+            };
+            seen.node == node && leaves
+        });
+        let until = left.map(|seen| seen.at).min().unwrap_or(end);
+        let adverts =
+            self.since(begin).filter(is_its).map(|seen| seen.at).filter(|at| (from..until).contains(at));
+        let mut moments: Vec<_> = [from, until.max(from)].into_iter().chain(adverts).collect();
+        moments.sort();
+        moments.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default()
     }
 
     fn has_come_about(&self, change: &Change, begin: Duration) -> bool {
@@ -391,7 +446,7 @@ impl<W: World> Stage<'_, W> {
             | Timing::FromRelease { .. }
             | Timing::FromStart { .. }
             | Timing::WhenHeard { .. } => {
-                self.times(change, begin).is_some() && self.restored(change, begin).is_some()
+                self.times(change, begin).is_some() && self.answered(change, begin).is_some()
             }
         }
     }
@@ -403,21 +458,53 @@ impl<W: World> Stage<'_, W> {
         end: Duration,
         change: &Change,
         in_time: bool,
-    ) -> Scene {
+    ) -> Result<Scene> {
         let (protocol, takeover) = self.times(change, begin).unzip();
         let is_unchanged = matches!(change.timing, Timing::Unchanged { .. });
+        let silences = self.silences(change.router, begin, end);
         let mut scene = Scene {
             name,
             router: change.router,
             protocol,
             takeover,
-            outage: self.outage(change.router, begin, end),
-            restored: if is_unchanged { None } else { self.restored(change, begin) },
+            outage: silences.iter().map(|(from, to)| *to - *from).max().unwrap_or_default(),
+            restored: None,
             masters: self.masters(change.router),
             fault: None,
         };
-        scene.fault = scene.find_fault(change, is_unchanged, in_time);
-        scene
+        if !is_unchanged && let Some(answered) = self.answered(change, begin) {
+            // Not before the client's last ping in vain was followed by an answer.
+            let first = self.first_advertisement(change.router, change.winner, begin).unwrap_or(begin);
+            let silence = silences.last().map_or(Duration::ZERO, |(_, to)| to.saturating_sub(first));
+            scene.restored = Some(answered.max(silence));
+        }
+        scene.fault = match self.find_deviation(change.router, begin, end)? {
+            None => scene.find_fault(change, is_unchanged, in_time),
+            deviation => deviation,
+        };
+        Ok(scene)
+    }
+
+    /// What is wrong with the nodes themselves, whatever they say of themselves.
+    fn find_deviation(&self, router: usize, begin: Duration, end: Duration) -> Result<Option<String>> {
+        for node in NODES {
+            let name = NAMES[node];
+            let longest = self.longest_wait(router, node, begin, end);
+            if longest > self.plan.interval() + BOUND {
+                let millis = longest.as_millis();
+                return Ok(Some(format!("{name} was Master and advertised nothing for {millis} ms")));
+            }
+            let Some(state) = self.states[router][node] else { continue };
+            let holds = self.world.holds(node, router)?;
+            if holds != (state == State::Master) {
+                let verb = if holds { "holds" } else { "does not hold" };
+                return Ok(Some(format!("{name} is {state} and {verb} the address")));
+            }
+            if state == State::Initialize && self.world.is_running(node) {
+                return Ok(Some(format!("{name} was stopped and its process has not ended")));
+            }
+        }
+        Ok(None)
     }
 }
 

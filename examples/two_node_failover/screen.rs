@@ -76,20 +76,30 @@ impl Screen {
         }
         self.turns += 1;
         let sign = ['|', '/', '-', '\\'][self.turns / 8 % 4];
-        print!("\r\x1b[K          {sign}  {text}, {:.1} s passed", waited.as_secs_f64());
-        let _ = io::stdout().flush();
+        put(&format!("\r\x1b[K          {sign}  {text}, {:.1} s passed", waited.as_secs_f64()));
         self.has_progress = true;
     }
 
     /// Takes the moving line away.
     pub(crate) fn quiet(&mut self) {
         if std::mem::take(&mut self.has_progress) {
-            print!("\r\x1b[K");
+            put("\r\x1b[K");
         }
     }
 
-    fn line(&mut self, text: &str) {
+    /// A text of many lines.
+    pub(crate) fn lines(&mut self, text: &str) {
         self.quiet();
-        println!("{text}");
+        put(text);
     }
+
+    fn line(&mut self, text: &str) {
+        self.lines(&format!("{text}\n"));
+    }
+}
+
+/// A reader that has gone (`| head`) is no reason to stop: the scenes end in a report and an exit status all the same.
+fn put(text: &str) {
+    let mut out = io::stdout();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

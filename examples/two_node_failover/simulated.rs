@@ -12,7 +12,7 @@ use vrrp_proto::{AdvertInterval, Advertisement, Authentication, Password, Priori
 use crate::{
     Result, frames,
     pcap::Pcap,
-    plan::{CLIENT, NODE_ADDRESSES, NODES, PING_PERIOD, Plan},
+    plan::{CLIENT, NODE_ADDRESSES, NODES, PING_PERIOD, Plan, VIP_PREFIX_LEN},
     world::{Seen, What, World},
 };
 
@@ -151,7 +151,7 @@ impl Simulated {
                 Output::Release(_) => {
                     if std::mem::take(&mut self.nodes[node].holds[router]) {
                         let vip = self.plan.routers[router].vip;
-                        self.see(node, What::Note(format!("{vip}/{} released", crate::plan::PREFIX_LEN)));
+                        self.see(node, What::Note(format!("{vip}/{} released", VIP_PREFIX_LEN)));
                     }
                 }
                 Output::Transition(transition) => {
@@ -241,6 +241,14 @@ impl World for Simulated {
         Ok(())
     }
 
+    fn is_running(&self, node: usize) -> bool {
+        self.nodes[node].router.is_some()
+    }
+
+    fn holds(&self, node: usize, router: usize) -> Result<bool> {
+        Ok(self.nodes[node].holds[router])
+    }
+
     fn cut(&mut self, node: usize) -> Result<()> {
         self.nodes[node].is_cut = true;
         Ok(())
@@ -249,6 +257,10 @@ impl World for Simulated {
     fn mend(&mut self, node: usize) -> Result<()> {
         self.nodes[node].is_cut = false;
         Ok(())
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        self.pcap.take().map_or(Ok(()), |(pcap, _)| pcap.finish())
     }
 }
 

@@ -23,11 +23,20 @@ pub(crate) trait World {
     /// Ends it with SIGKILL: its addresses stay on its interface, and its kernel goes on answering for them.
     fn kill(&mut self, node: usize) -> Result<()>;
 
+    /// Tells whether the node's process is there.
+    fn is_running(&self, node: usize) -> bool;
+
+    /// Tells whether the address of a router, by its place in the plan, is on the node's interface.
+    fn holds(&self, node: usize, router: usize) -> Result<bool>;
+
     /// Cuts the cable between the node and the LAN; the node does not notice.
     fn cut(&mut self, node: usize) -> Result<()>;
 
     /// Mends it.
     fn mend(&mut self, node: usize) -> Result<()>;
+
+    /// Writes what is left to be written.
+    fn finish(&mut self) -> Result<()>;
 }
 
 /// Something that happened on a node, or was seen at the client's end of the LAN.

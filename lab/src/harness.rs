@@ -1,4 +1,9 @@
-use std::{env, path::PathBuf, process::ExitCode};
+use std::{
+    env,
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use libtest_mimic::{Arguments, Completion, Trial, run};
 
@@ -75,7 +80,8 @@ pub fn need(program: &str) -> Option<PathBuf> {
         .find(|file| file.is_file());
     if found.is_none() {
         assert!(!is_required(), "{program} is not installed, and REQUIRE_LAB=1 asks for it");
-        eprintln!("skipped: {program} is not installed");
+        // Not `eprintln`, which the test harness keeps to itself.
+        let _ = writeln!(io::stderr(), "skipped: {program} is not installed");
     }
     found
 }

@@ -76,7 +76,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let (Operation::FindInterface(name), ErrorKind::NoSuchInterface) = (&self.operation, self.kind()) {
-            return write!(f, "no interface named {name}");
+            return write!(f, "no interface named {name} (`ip link` lists those there are)");
         }
         write!(f, "cannot {}: {}", self.operation, self.cause)?;
         match (self.kernel_message(), self.hint()) {
@@ -263,7 +263,7 @@ mod tests {
             ),
             (
                 Operation::FindInterface("eth9".into()).failed(os(libc::ENODEV)),
-                "no interface named eth9",
+                "no interface named eth9 (`ip link` lists those there are)",
                 ErrorKind::NoSuchInterface,
             ),
             (

@@ -70,3 +70,8 @@ pub use vrrp_socket::{Packet, VrrpSocket};
 /// Entry points for fuzzing, no part of the API.
 #[doc(hidden)]
 pub mod fuzzing;
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -69,6 +69,9 @@ impl Netlink {
     /// while another program removes some, may still lack one that stays, in rare cases: the kernel notices a change a
     /// moment after making it.
     ///
+    /// An address with a peer (`192.0.2.20 peer 203.0.113.1/32`, on a point-to-point link) is listed by its own part, with
+    /// the peer's prefix length; [`add`](Self::add) and [`remove`](Self::remove) know no peers, so it is not theirs.
+    ///
     /// Left out is what [`Address`] cannot hold, such as 0.0.0.0, though the kernel lets a user add it.
     ///
     /// # Errors

@@ -20,8 +20,8 @@ use crate::{
 /// A raw IPv4 socket for IP protocol 112 (VRRP) on one interface and one multicast group.
 ///
 /// Packets leave with TTL 255, type of service 0xC0 (internetwork control), from the source given, and do not come back
-/// to this host. Received is what arrives on this interface for this group, or for an address of this host; which of the
-/// two, and the TTL, is for the caller to check. The payload is opaque here.
+/// to this host. Received is what arrives on this interface for this group, for an address of this host or for all hosts;
+/// which of them, and the TTL, is for the caller to check. The payload is opaque here.
 ///
 /// The socket never blocks: wait on its file descriptor ([`AsFd`]) to become readable. Neither sending nor receiving
 /// allocates. It survives the interface going down and up, but not its deletion.

@@ -226,8 +226,9 @@ pub enum Preempt {
 ///
 /// After a split that left two Masters, only the loser can know that neighbours may have learned the wrong one: the
 /// winner stays Master and, by RFC 3768, says nothing. Told by this last advertisement, it announces the addresses
-/// again, and no neighbour keeps sending to the loser. keepalived, as the winner, does likewise. It is one packet that
-/// RFC 3768 does not ask for, and that its routers discard.
+/// again, and no neighbour keeps sending to the loser. keepalived, as the winner, does likewise; as the loser it says
+/// nothing unless it is configured with `higher_prio_send_advert`. It is one packet that RFC 3768 does not ask for, and
+/// that its routers discard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "it is sent or it is not")]
 pub enum Farewell {

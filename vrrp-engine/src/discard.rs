@@ -32,11 +32,6 @@ pub enum Discard {
     /// [`Stats::not_running`]: crate::Stats::not_running
     #[error("the virtual router is not started")]
     NotRunning,
-    /// This router owns the addresses and listens to nobody (RFC 3768 §7.1; [`Stats::owner_discards`]).
-    ///
-    /// [`Stats::owner_discards`]: crate::Stats::owner_discards
-    #[error("this router owns the addresses")]
-    Owner,
     /// Its authentication type is another than ours ([`Stats::auth_type_mismatches`]).
     ///
     /// [`Stats::auth_type_mismatches`]: crate::Stats::auth_type_mismatches

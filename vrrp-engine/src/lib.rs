@@ -85,7 +85,8 @@
 //! # Beyond RFC 3768
 //!
 //! Two things RFC 3768 leaves out, for neighbours that a split has misled: a Master that hears a worse one announces its
-//! addresses again (at most once an interval), and a Master that gives way says so first ([`Farewell`]).
+//! addresses again (at most once an interval; one that says it stops is such a Master too), and a Master that gives way says
+//! so first ([`Farewell`]).
 //!
 //! # Words
 //!

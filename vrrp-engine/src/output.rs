@@ -14,7 +14,8 @@ pub enum Output<'a> {
     Acquire(Addresses<'a>),
     /// Take these addresses off the interface; those that are not on it are no error.
     ///
-    /// It comes at start as well: a predecessor that crashed may have left them.
+    /// It comes at start as well: a predecessor that crashed may have left them. An owner (priority 255) is told so when
+    /// it is shut down; if its addresses are the host's own, it is for the caller to leave them there.
     Release(Addresses<'a>),
     /// Tell the neighbours that these addresses are here: a gratuitous ARP each.
     Announce(Addresses<'a>),

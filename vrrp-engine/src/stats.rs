@@ -20,15 +20,16 @@ pub struct Stats {
     pub priority_zero_pkts_sent: u64,
     /// Advertisements taken whose list of addresses is not ours.
     ///
-    /// They count as advertisements all the same: RFC 3768 §7.1 leaves the check to us, and to drop them would make two
-    /// Masters of one misconfigured pair.
+    /// They count as advertisements all the same. RFC 3768 §7.1 says that a router MAY make this check, and must then drop
+    /// the packet unless its sender owns the addresses; that would make two Masters of one misconfigured pair, so the check
+    /// is made for this counter alone. keepalived before 2.3.3 drops.
     pub address_list_errors: u64,
+    /// Advertisements taken by the owner of the addresses, which gives way to nobody (RFC 3768 §7.1).
+    pub owner_ignored: u64,
     /// Discarded: sent to something else than the group.
     pub destination_errors: u64,
     /// Discarded: the virtual router was not started.
     pub not_running: u64,
-    /// Discarded: this router owns the addresses.
-    pub owner_discards: u64,
     /// Discarded: another authentication type.
     pub auth_type_mismatches: u64,
     /// Discarded: a wrong password.
@@ -47,7 +48,6 @@ impl Stats {
             Discard::HopLimit(_) | Discard::Malformed(_) | Discard::UnknownVrid(_) => {}
             Discard::Destination(_) => self.destination_errors += 1,
             Discard::NotRunning => self.not_running += 1,
-            Discard::Owner => self.owner_discards += 1,
             Discard::AuthTypeMismatch { .. } => self.auth_type_mismatches += 1,
             Discard::AuthFailure => self.auth_failures += 1,
             Discard::Interval { .. } => self.interval_errors += 1,
@@ -97,7 +97,6 @@ impl RouterStats {
             // These are a virtual router's own.
             Discard::Destination(_)
             | Discard::NotRunning
-            | Discard::Owner
             | Discard::AuthTypeMismatch { .. }
             | Discard::AuthFailure
             | Discard::Interval { .. }

@@ -166,9 +166,6 @@ impl VirtualRouter {
         if self.state() == State::Initialize {
             return Err(Discard::NotRunning);
         }
-        if config.priority().is_owner() {
-            return Err(Discard::Owner);
-        }
         check_authentication(config.authentication(), advertisement.authentication())?;
         if advertisement.interval() != config.interval() {
             return Err(Discard::Interval { ours: config.interval(), theirs: advertisement.interval() });
@@ -206,10 +203,14 @@ impl VirtualRouter {
 
     /// RFC 3768 §6.4.3.
     fn hear_as_master(&mut self, now: Instant, deadlines: Deadlines, peer: Peer) {
-        if peer.priority.is_release() {
+        if self.config.priority().is_owner() {
+            // RFC 3768 §7.1: the owner of the addresses gives way to nobody and answers nobody.
+            self.stats.owner_ignored += 1;
+            self.reannounce(now, deadlines);
+        } else if peer.priority.is_release() {
             self.pending.advertise = Some(self.config.priority());
             let advertise_at = now + self.config.interval().as_duration();
-            self.phase = Phase::Master(Deadlines { advertise_at, ..deadlines });
+            self.reannounce(now, Deadlines { advertise_at, ..deadlines });
         } else if self.loses_to(peer) {
             let master_down_at = now + self.config.master_down_interval();
             self.enter(Phase::Backup { master_down_at, heard: Some(peer) }, Reason::BetterMaster(peer));
@@ -266,7 +267,7 @@ impl VirtualRouter {
         let earliest = deadlines.announced_at + self.config.interval().as_duration();
         if now >= earliest {
             self.pending.announce = true;
-            deadlines.announced_at = now;
+            deadlines = Deadlines { announced_at: now, announce_at: None, ..deadlines };
         } else {
             deadlines.announce_at = Some(earliest);
         }

@@ -86,10 +86,11 @@ impl VrrpRouter {
     ///
     /// When both packets and a timeout wait, hand in the packets first: see [`VirtualRouter::handle_timeout`].
     pub fn handle_timeout(&mut self, now: Instant) {
-        while let Some((deadline, index)) = self.deadlines.earliest() {
-            if deadline > now {
+        // Each has one deadline due at the most; the count is for the end of time, where deadlines do not move any more.
+        for _ in 0..self.members.len() {
+            let Some((_, index)) = self.deadlines.earliest().filter(|(deadline, _)| *deadline <= now) else {
                 break;
-            }
+            };
             if let Some(member) = self.members.get_mut(index) {
                 member.router.handle_timeout(now);
             }

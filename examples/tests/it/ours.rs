@@ -76,9 +76,9 @@ impl Drop for Ours {
 fn live(settings: &Settings, lifeline: &UnixStream, events: &Mutex<Vec<Event>>, says_goodbye: &AtomicBool) {
     let mut node = Node::open(settings).unwrap();
     let mut log = |event| events.lock().unwrap().push(event);
-    node.start(&mut log);
+    node.start(&mut log).unwrap();
     while !node.wait(&[lifeline.as_fd()]).unwrap() {
-        node.turn(&mut log);
+        node.turn(&mut log).unwrap();
     }
     if says_goodbye.load(Ordering::SeqCst) {
         node.shutdown(&mut log);

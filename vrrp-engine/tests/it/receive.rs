@@ -115,10 +115,6 @@ fn s7_1_each_failure_of_a_virtual_router_has_its_counter() {
     assert_eq!(discard(&mut secret, packet(&wrong)), Discard::AuthFailure);
     assert_eq!(stats(&secret).auth_failures, 1);
     assert!(secret.handle_packet(at(SEC), packet(&simple)).is_ok());
-
-    let mut owner = router(255);
-    assert_eq!(discard(&mut owner, packet(&good)), Discard::Owner);
-    assert_eq!(stats(&owner).owner_discards, 1);
 }
 
 #[test]
@@ -185,7 +181,6 @@ fn sum(router: &VrrpRouter) -> u64 {
         stats.advertisement_rcvd
             + stats.destination_errors
             + stats.not_running
-            + stats.owner_discards
             + stats.auth_type_mismatches
             + stats.auth_failures
             + stats.interval_errors

@@ -1,6 +1,6 @@
 //! RFC 3768 §6.4, a test for each clause.
 
-use vrrp_engine::{Farewell, Instant, Preempt, State, VirtualRouter};
+use vrrp_engine::{Farewell, Instant, Preempt, State, VirtualRouter, VrrpRouter};
 
 use super::{ABOVE, BELOW, Did, OURS, SEC, advert, at, builder, config, drain, master, started, transition};
 
@@ -187,8 +187,11 @@ fn s6_4_3_priority_0_is_answered_at_once() {
     let (mut router, _) = master(config(100));
     let now = at(MASTER_DOWN + 400_000);
     router.handle_advertisement(now, ABOVE, &advert(0)).unwrap();
-    assert_eq!(drain(&mut router), [Did::Advertise(100)]);
-    assert_eq!(router.poll_timeout(), Some(at(MASTER_DOWN + SEC + 400_000)));
+    assert_eq!(drain(&mut router), [Did::Advertise(100)], "neighbours were told less than an interval ago");
+    assert_eq!(router.poll_timeout(), Some(at(MASTER_DOWN + SEC)), "and are told again");
+    router.handle_timeout(at(MASTER_DOWN + SEC));
+    assert_eq!(drain(&mut router), [Did::Announce]);
+    assert_eq!(router.poll_timeout(), Some(at(MASTER_DOWN + SEC + 400_000)), "the Adver_Timer was reset");
 }
 
 #[test]
@@ -261,6 +264,42 @@ fn neighbours_are_told_again_once_an_interval_and_the_last_claim_is_answered() {
         }
     }
     assert_eq!(announced, [10, 20, 30]);
+}
+
+#[test]
+fn a_late_turn_tells_neighbours_once() {
+    let (mut router, _) = master(config(100));
+    router.handle_advertisement(at(MASTER_DOWN + SEC / 2), ABOVE, &advert(99)).unwrap();
+    let late = at(MASTER_DOWN + SEC + SEC / 5);
+    router.handle_advertisement(late, ABOVE, &advert(99)).unwrap();
+    assert_eq!(drain(&mut router), [Did::Announce]);
+    router.handle_timeout(late);
+    assert_eq!(drain(&mut router), [Did::Advertise(100)], "the announcement that was due has been made");
+}
+
+#[test]
+fn s7_1_the_owner_gives_way_to_nobody_but_tells_neighbours_again() {
+    let mut owner = started(config(255));
+    for (second, priority) in [(1, 0), (3, 99), (5, 255)] {
+        let now = at(second * SEC + SEC / 2);
+        owner.handle_timeout(now);
+        drain(&mut owner);
+        owner.handle_advertisement(now, ABOVE, &advert(priority)).unwrap();
+        assert_eq!(drain(&mut owner), [Did::Announce], "priority {priority}");
+        assert_eq!(owner.state(), State::Master);
+    }
+    assert_eq!(owner.stats().owner_ignored, 3);
+}
+
+#[test]
+fn the_end_of_time_is_reached_and_not_passed() {
+    let end = Instant::from_epoch(std::time::Duration::MAX);
+    let mut router = VrrpRouter::new();
+    router.add(1, config(100)).unwrap();
+    router.start(Instant::EPOCH);
+    router.handle_timeout(end);
+    router.handle_timeout(end);
+    assert_eq!(router.iter().next().unwrap().1.state(), State::Master);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::{
     io::Write,
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -12,9 +13,7 @@ use super::{advertisement, encoded, password, usual};
 
 #[test]
 fn tcpdump_reads_what_we_encode() {
-    if !tcpdump_is_installed() {
-        return;
-    }
+    let Some(tcpdump) = lab::need("tcpdump") else { return };
     let many: Vec<_> = (1..=255).map(|last| [10, 0, 0, last]).collect();
     let messages = [
         encoded(&usual()),
@@ -22,7 +21,7 @@ fn tcpdump_reads_what_we_encode() {
         encoded(&advertisement(&many, Authentication::None)),
     ];
 
-    let printed = tcpdump(&messages);
+    let printed = printed_by(&tcpdump, &messages);
 
     let printed: Vec<_> = printed.lines().map(str::trim).filter(|line| line.contains("VRRPv2")).collect();
     assert_eq!(printed.len(), 3, "{printed:?}");
@@ -38,18 +37,9 @@ fn tcpdump_reads_what_we_encode() {
     }
 }
 
-fn tcpdump_is_installed() -> bool {
-    let found = Command::new("tcpdump").arg("--version").output().is_ok();
-    if !found {
-        assert!(std::env::var_os("REQUIRE_LAB").is_none(), "tcpdump is not installed");
-        println!("skipped: tcpdump is not installed");
-    }
-    found
-}
-
 /// What `tcpdump -nv` prints of the messages, each in an IPv4 datagram.
-fn tcpdump(messages: &[Vec<u8>]) -> String {
-    let mut tcpdump = Command::new("tcpdump")
+fn printed_by(tcpdump: &Path, messages: &[Vec<u8>]) -> String {
+    let mut tcpdump = Command::new(tcpdump)
         .args(["-nv", "-r", "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

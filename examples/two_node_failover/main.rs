@@ -8,7 +8,7 @@
 //! - `plan`: who is who, and what the protocol itself takes;
 //! - `world`: what a stage must be able to do; `namespaces` and `simulated` are the two there are;
 //! - `node`: the process that runs on a node;
-//! - `scenes`: the script, and what is measured;
+//! - `scenes`: the script; `scenes/evidence`: what was seen, measured and found wrong;
 //! - `screen` and `report`: what a person sees, and the same as data;
 //! - `frames` and `pcap`: packets, read and kept.
 

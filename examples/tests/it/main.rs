@@ -3,6 +3,7 @@
 
 mod interop;
 mod keepalived;
+mod node;
 mod ours;
 mod watch;
 
@@ -13,5 +14,8 @@ fn main() -> std::process::ExitCode {
         interop::keepalived_is_better_without_authentication,
         interop::keepalived_is_better_with_a_password,
         interop::a_wrong_password_makes_two_masters_and_says_why,
+        node::an_owner_keeps_the_addresses_that_are_its_own,
+        node::a_master_that_cannot_have_its_address_gives_up_its_office,
+        node::what_cannot_be_is_refused_in_one_sentence,
     ])
 }

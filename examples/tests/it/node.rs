@@ -1,0 +1,118 @@
+//! `Node` where things are not as they should be.
+
+use std::{net::Ipv4Addr, os::fd::BorrowedFd};
+
+use failover_examples::{Event, Node, RouterSettings, Settings};
+use lab::{Lan, Namespace};
+use vrrp_engine::State;
+
+use super::watch::holds;
+
+const OWN: &str = "192.0.2.1/24";
+
+fn settings(priority: u8, addresses: &[&str]) -> Settings {
+    Settings {
+        interface: "eth0".to_owned(),
+        group: Ipv4Addr::new(224, 0, 0, 18),
+        interval_secs: 1,
+        preempt: true,
+        password: None,
+        routers: vec![RouterSettings {
+            vrid: 51,
+            priority,
+            addresses: addresses.iter().map(|&address| address.to_owned()).collect(),
+        }],
+    }
+}
+
+fn host() -> (Lan, Namespace) {
+    let (mut lan, host) = (Lan::new().unwrap(), Namespace::new().unwrap());
+    lan.attach(&host, "host", Ipv4Addr::new(192, 0, 2, 1), 24).unwrap();
+    (lan, host)
+}
+
+/// The sentence a node fails to open with.
+fn refusal(host: &Namespace, settings: &Settings) -> String {
+    host.run(|| Node::open(settings).unwrap_err().to_string()).unwrap()
+}
+
+pub(crate) fn an_owner_keeps_the_addresses_that_are_its_own() {
+    let (_lan, host) = host();
+    let settings = settings(255, &[OWN, "192.0.2.100/32"]);
+    host.run(|| {
+        let mut log = |event: Event| assert!(!matches!(event, Event::Problem(_)), "{event}");
+        let mut node = Node::open(&settings).unwrap();
+        node.start(&mut log).unwrap();
+        assert!(node.states().all(|(_, state)| state == State::Master));
+        assert!(holds(&host, OWN) && holds(&host, "192.0.2.100/32"));
+        node.shutdown(&mut log);
+    })
+    .unwrap();
+    assert!(holds(&host, OWN), "it was there before");
+    assert!(!holds(&host, "192.0.2.100/32"), "it was not");
+}
+
+pub(crate) fn a_master_that_cannot_have_its_address_gives_up_its_office() {
+    let (lan, host) = host();
+    let settings = settings(100, &["192.0.2.100/32"]);
+    let mut transitions = Vec::new();
+    let error = host
+        .run(|| {
+            let mut log = |event: Event| {
+                if let Event::Transition { transition, .. } = event {
+                    transitions.push(transition.to);
+                }
+            };
+            let mut node = Node::open(&settings).unwrap();
+            node.start(&mut log).unwrap();
+            // The LAN is torn down, and the interface goes with it.
+            drop(lan);
+            let error = loop {
+                assert!(!node.wait(&[] as &[BorrowedFd<'_>]).unwrap());
+                if let Err(error) = node.turn(&mut log) {
+                    break error;
+                }
+            };
+            assert!(node.states().all(|(_, state)| state == State::Initialize));
+            error
+        })
+        .unwrap();
+    assert!(error.to_string().starts_with("cannot add 192.0.2.100/32 to eth0: "), "{error}");
+    assert_eq!(transitions, [State::Backup, State::Initialize], "nobody was told of a Master that never was");
+}
+
+pub(crate) fn what_cannot_be_is_refused_in_one_sentence() {
+    let (_lan, host) = host();
+    let with = |change: fn(&mut Settings)| {
+        let mut settings = settings(100, &["192.0.2.100/32"]);
+        change(&mut settings);
+        settings
+    };
+    type Change = fn(&mut Settings);
+    let cases: [(Change, &str); 8] = [
+        (
+            |settings| settings.interface = "eth9".to_owned(),
+            "no interface named eth9 (`ip link` lists those there are)",
+        ),
+        (|settings| settings.routers[0].vrid = 0, "VRID 0 is out of range: 1 to 255"),
+        (|settings| settings.interval_secs = 0, "an advertisement interval of 0 s is out of range"),
+        (
+            |settings| settings.password = Some("123456789".to_owned()),
+            "a password of 9 bytes is out of range: 1 to 8",
+        ),
+        (|settings| settings.group = Ipv4Addr::new(10, 0, 0, 1), "group 10.0.0.1 is not a multicast address"),
+        (|settings| settings.routers[0].priority = 0, "priority 0 is out of range: 1 to 254"),
+        (
+            |settings| settings.routers[0].addresses = vec![OWN.to_owned()],
+            "eth0 has no address to advertise from",
+        ),
+        (
+            |settings| settings.routers.push(settings.routers[0].clone()),
+            "virtual router 51 is already configured",
+        ),
+    ];
+    for (change, words) in cases {
+        let refusal = refusal(&host, &with(change));
+        assert!(refusal.contains(words) && !refusal.contains('\n'), "{refusal}");
+    }
+}

@@ -27,7 +27,7 @@ pub fn enter() -> Result<(), NotPermitted> {
 
 /// Why there can be no lab here.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {step}: {source}")]
+#[error("cannot {step}: {source}{}", hint(source))]
 #[non_exhaustive]
 pub struct NotPermitted {
     step: &'static str,
@@ -42,6 +42,15 @@ fn enter_user_namespace() -> Result<(), NotPermitted> {
     fs::write("/proc/self/setgroups", "deny").map_err(step("write /proc/self/setgroups"))?;
     fs::write("/proc/self/uid_map", format!("0 {user} 1")).map_err(step("write /proc/self/uid_map"))?;
     fs::write("/proc/self/gid_map", format!("0 {group} 1")).map_err(step("write /proc/self/gid_map"))
+}
+
+/// What the kernel means by an error that says something else.
+fn hint(error: &io::Error) -> &'static str {
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::ENOSPC) => " (a limit in /proc/sys/user is reached)",
+        Some(Errno::EPERM | Errno::EACCES) => " (this system keeps namespaces from ordinary users)",
+        _ => "",
+    }
 }
 
 fn step(step: &'static str) -> impl Fn(io::Error) -> NotPermitted {

@@ -43,12 +43,12 @@ fn printed_by(tcpdump: &Path, messages: &[Vec<u8>]) -> String {
         .args(["-nv", "-r", "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     tcpdump.stdin.take().unwrap().write_all(&pcap(messages)).unwrap();
     let output = tcpdump.wait_with_output().unwrap();
-    assert!(output.status.success());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 

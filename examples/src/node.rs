@@ -11,7 +11,7 @@ use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
 };
 use serde::{Deserialize, Serialize};
-use vip_netlink::{Address, Announcer, Change, ErrorKind, Interface, Netlink, VrrpSocket};
+use vip_netlink::{Address, AddressError, Announcer, Change, ErrorKind, Interface, Netlink, VrrpSocket};
 use vrrp_engine::{
     Clock, Config, Discard, Instant, Output, Preempt, Received, RouterId, State, Transition, VrrpRouter,
 };
@@ -37,6 +37,29 @@ pub struct Settings {
     pub routers: Vec<RouterSettings>,
 }
 
+impl Settings {
+    /// Returns what the engine is told of one of the virtual routers, if it advertises from `source`.
+    ///
+    /// # Errors
+    ///
+    /// A value out of range, in one sentence.
+    pub fn config(&self, router: &RouterSettings, source: Ipv4Addr) -> Result<Config, Box<dyn Error>> {
+        let authentication = match &self.password {
+            Some(password) => Authentication::SimpleText(Password::new(password)?),
+            None => Authentication::None,
+        };
+        let addresses = router.parse_addresses()?;
+        let config = Config::builder(Vrid::new(router.vrid)?, source, addresses.iter().map(Address::ip))
+            .priority(Priority::new(router.priority))
+            .interval(AdvertInterval::from_secs(self.interval_secs)?)
+            .preempt(if self.preempt { Preempt::Allow } else { Preempt::Forbid })
+            .authentication(authentication)
+            .group(self.group)
+            .build()?;
+        Ok(config)
+    }
+}
+
 /// One virtual router of a [`Node`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[expect(clippy::exhaustive_structs, reason = "the caller fills it in")]
@@ -47,6 +70,12 @@ pub struct RouterSettings {
     pub priority: u8,
     /// Its addresses, each with its prefix length: `192.0.2.100/24`.
     pub addresses: Vec<String>,
+}
+
+impl RouterSettings {
+    fn parse_addresses(&self) -> Result<Vec<Address>, AddressError> {
+        self.addresses.iter().map(|text| text.parse()).collect()
+    }
 }
 
 /// A host that takes part in virtual routers: the crates of the family, joined for one interface.
@@ -92,10 +121,8 @@ impl Node {
             .ok_or_else(|| format!("{} has no address to advertise from: add one", settings.interface))?;
 
         let mut router = VrrpRouter::new();
-        for (one, addresses) in settings.routers.iter().zip(&virtual_addresses) {
-            let ips = addresses.list.iter().map(Address::ip);
-            let config = configure(settings, Config::builder(addresses.vrid, source, ips), one.priority)?;
-            router.add(interface.index(), config)?;
+        for one in &settings.routers {
+            router.add(interface.index(), settings.config(one, source)?)?;
         }
         let hands = Hands {
             socket: VrrpSocket::open(&interface, source, settings.group)?,
@@ -317,7 +344,7 @@ struct VirtualAddresses {
 impl VirtualAddresses {
     fn of(settings: &RouterSettings, present: &[Address]) -> Result<Self, Box<dyn Error>> {
         let vrid = Vrid::new(settings.vrid)?;
-        let list = settings.addresses.iter().map(|text| text.parse()).collect::<Result<Vec<Address>, _>>()?;
+        let list = settings.parse_addresses()?;
         let is_owner = Priority::new(settings.priority).is_owner();
         let own = list.iter().copied().filter(|address| is_owner && present.contains(address)).collect();
         Ok(Self { vrid, list, own })
@@ -336,25 +363,6 @@ fn of(all: &[VirtualAddresses], vrid: Vrid) -> impl Iterator<Item = &VirtualAddr
 fn pass(error: vip_netlink::Error, log: &mut dyn FnMut(Event)) -> Result<(), vip_netlink::Error> {
     log(Event::Problem(error));
     Ok(())
-}
-
-fn configure(
-    settings: &Settings,
-    builder: vrrp_engine::ConfigBuilder,
-    priority: u8,
-) -> Result<Config, Box<dyn Error>> {
-    let authentication = match &settings.password {
-        Some(password) => Authentication::SimpleText(Password::new(password)?),
-        None => Authentication::None,
-    };
-    let config = builder
-        .priority(Priority::new(priority))
-        .interval(AdvertInterval::from_secs(settings.interval_secs)?)
-        .preempt(if settings.preempt { Preempt::Allow } else { Preempt::Forbid })
-        .authentication(authentication)
-        .group(settings.group)
-        .build()?;
-    Ok(config)
 }
 
 /// No IPv4 packet is longer, whatever fragments it came in.

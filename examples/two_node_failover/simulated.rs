@@ -6,8 +6,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use vrrp_engine::{Config, Instant, Output, Preempt, Received, VrrpRouter};
-use vrrp_proto::{AdvertInterval, Advertisement, Authentication, Password, Priority, Vrid};
+use vrrp_engine::{Instant, Output, Received, VrrpRouter};
+use vrrp_proto::Advertisement;
 
 use crate::{
     Result, frames,
@@ -209,19 +209,8 @@ impl World for Simulated {
     fn start(&mut self, node: usize) -> Result<()> {
         let settings = self.plan.settings(node);
         let mut engine = VrrpRouter::new();
-        for router in &self.plan.routers {
-            let authentication = match &settings.password {
-                Some(password) => Authentication::SimpleText(Password::new(password)?),
-                None => Authentication::None,
-            };
-            let config = Config::builder(Vrid::new(router.vrid)?, NODE_ADDRESSES[node], [router.vip])
-                .priority(Priority::new(router.priorities[node]))
-                .interval(AdvertInterval::from_secs(settings.interval_secs)?)
-                .preempt(if settings.preempt { Preempt::Allow } else { Preempt::Forbid })
-                .authentication(authentication)
-                .group(settings.group)
-                .build()?;
-            engine.add(ETH0, config)?;
+        for router in &settings.routers {
+            engine.add(ETH0, settings.config(router, NODE_ADDRESSES[node])?)?;
         }
         engine.start(Instant::from_epoch(self.now));
         self.nodes[node].router = Some(engine);

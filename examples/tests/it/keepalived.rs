@@ -74,14 +74,19 @@ impl Keepalived {
     }
 
     fn kill_all(&mut self) {
+        if !matches!(self.child.try_wait(), Ok(None)) {
+            return; // Its number may be somebody else's by now.
+        }
         let parent = self.child.id();
+        // Killed first, the parent would take its children along with SIGTERM, and they would say goodbye; killed last, it
+        // would start them again. Stopped, it does neither.
+        let _ = kill(pid(parent), Signal::SIGSTOP);
         let children =
             fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
-        // The parent first, or it would start its children again.
-        let _ = self.child.kill();
         for child in children.split_whitespace().filter_map(|child| child.parse().ok()) {
             let _ = kill(pid(child), Signal::SIGKILL);
         }
+        let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }

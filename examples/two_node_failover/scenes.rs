@@ -130,10 +130,7 @@ impl<W: World> Stage<'_, W> {
 
     fn crash_and_return(&mut self, router: usize) -> Result<()> {
         let master = self.master(router)?;
-        let changes = self.take_over_from(master, |stage, router, other| Timing::FromLastAdvertisement {
-            of: master,
-            takes: stage.plan.master_down_interval(router, other),
-        });
+        let changes = self.silence_of(master);
         let begin = self.act(&format!("{} is killed with SIGKILL; its kernel goes on", NAMES[master]));
         self.world.kill(master)?;
         self.forget(master);
@@ -157,12 +154,11 @@ impl<W: World> Stage<'_, W> {
     /// Cut off, a node is soon Master of everything, and so is the other one.
     fn cut_and_mend(&mut self, router: usize) -> Result<()> {
         let master = self.master(router)?;
-        let changes = self.take_over_from(master, |stage, router, other| Timing::FromLastAdvertisement {
-            of: master,
-            takes: stage.plan.master_down_interval(router, other),
-        });
-        let changes =
-            changes.into_iter().map(|change| Change { masters: NODES.to_vec(), ..change }).collect();
+        let changes = self
+            .silence_of(master)
+            .into_iter()
+            .map(|change| Change { masters: NODES.to_vec(), ..change })
+            .collect();
         let begin = self.act(&format!("the cable of {} is cut", NAMES[master]));
         self.world.cut(master)?;
         self.is_cut[master] = true;
@@ -199,6 +195,14 @@ impl<W: World> Stage<'_, W> {
             Change { router, masters, winner, timing }
         });
         changes.collect()
+    }
+
+    /// What follows when a node is heard no more.
+    fn silence_of(&self, node: usize) -> Vec<Change> {
+        self.take_over_from(node, |stage, router, other| Timing::FromLastAdvertisement {
+            of: node,
+            takes: stage.plan.master_down_interval(router, other),
+        })
     }
 
     /// What the loss of a node does: the other takes over what that one was Master of, and keeps the rest.

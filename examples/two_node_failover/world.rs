@@ -49,6 +49,13 @@ pub(crate) struct Seen {
     pub(crate) what: What,
 }
 
+impl Seen {
+    /// Tells whether it is an advertisement of that router by that node.
+    pub(crate) fn is_advertisement(&self, router: usize, node: usize) -> bool {
+        self.node == node && matches!(self.what, What::Advertisement { router: of, .. } if of == router)
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) enum What {
     /// An advertisement of a virtual router, by its place in the plan.

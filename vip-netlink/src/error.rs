@@ -37,16 +37,7 @@ impl Error {
 
     /// Returns the `errno` the kernel answered with, `None` where no system call failed.
     pub fn raw_os_error(&self) -> Option<i32> {
-        match &self.cause {
-            Cause::Os(error) => error.raw_os_error(),
-            Cause::TimedOut
-            | Cause::Malformed
-            | Cause::KeptChanging
-            | Cause::TooLong { .. }
-            | Cause::NoArp
-            | Cause::NotMulticast(_)
-            | Cause::NotLocal(_) => None,
-        }
+        self.cause.os_error()?.raw_os_error()
     }
 
     /// Returns the kernel's own words (netlink's extended acknowledgement).
@@ -89,16 +80,7 @@ impl fmt::Display for Error {
 
 impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        match &self.cause {
-            Cause::Os(error) => Some(error),
-            Cause::TimedOut
-            | Cause::Malformed
-            | Cause::KeptChanging
-            | Cause::TooLong { .. }
-            | Cause::NoArp
-            | Cause::NotMulticast(_)
-            | Cause::NotLocal(_) => None,
-        }
+        self.cause.os_error().map(|error| error as _)
     }
 }
 
@@ -206,6 +188,21 @@ pub(crate) enum Cause {
     NoArp,
     NotMulticast(Ipv4Addr),
     NotLocal(Ipv4Addr),
+}
+
+impl Cause {
+    fn os_error(&self) -> Option<&io::Error> {
+        match self {
+            Self::Os(error) => Some(error),
+            Self::TimedOut
+            | Self::Malformed
+            | Self::KeptChanging
+            | Self::TooLong { .. }
+            | Self::NoArp
+            | Self::NotMulticast(_)
+            | Self::NotLocal(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for Cause {

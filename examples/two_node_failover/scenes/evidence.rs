@@ -44,10 +44,7 @@ impl<W: World> Stage<'_, W> {
         node: usize,
         begin: Duration,
     ) -> Option<Duration> {
-        let is_it = |seen: &&Seen| {
-            seen.node == node && matches!(seen.what, What::Advertisement { router: of, .. } if of == router)
-        };
-        self.since(begin).filter(is_it).map(|seen| seen.at).min()
+        self.since(begin).filter(|seen| seen.is_advertisement(router, node)).map(|seen| seen.at).min()
     }
 
     pub(super) fn transition(
@@ -71,11 +68,7 @@ impl<W: World> Stage<'_, W> {
         match timing {
             Timing::FromLastAdvertisement { of, takes } => {
                 let first = first?;
-                let is_it = |seen: &&Seen| {
-                    seen.node == of
-                        && seen.at < first
-                        && matches!(seen.what, What::Advertisement { router: of, .. } if of == router)
-                };
+                let is_it = |seen: &&Seen| seen.at < first && seen.is_advertisement(router, of);
                 let last = self.history.iter().rfind(is_it).map(|seen| seen.at)?;
                 Some((takes, first - last))
             }
@@ -153,9 +146,7 @@ impl<W: World> Stage<'_, W> {
         if self.is_cut[node] {
             return Duration::ZERO;
         }
-        let is_its = |seen: &&Seen| {
-            seen.node == node && matches!(seen.what, What::Advertisement { router: of, .. } if of == router)
-        };
+        let is_its = |seen: &&Seen| seen.is_advertisement(router, node);
         let became = self.transition(router, node, begin, State::Master);
         let from = if self.masters_before[router].contains(&node) {
             // Nobody could hear it before its cable was mended.

@@ -20,7 +20,7 @@ use std::{
 };
 
 use failover_examples::termination_signals;
-use lab::{Capture, Lan, Namespace};
+use lab::{Capture, Lan, Namespace, Stalls};
 use nix::{
     errno::Errno,
     fcntl::{FcntlArg, OFlag, fcntl},
@@ -54,6 +54,7 @@ pub(crate) struct Namespaces {
     client: Pinger,
     pcap: Option<Pcap>,
     signals: SignalFd,
+    stalls: Stalls,
     seen: VecDeque<Seen>,
 }
 
@@ -78,6 +79,7 @@ impl Namespaces {
             processes: [None, None],
             pcap,
             signals,
+            stalls: Stalls::watch()?,
             seen: VecDeque::new(),
         })
     }
@@ -205,6 +207,10 @@ impl World for Namespaces {
 
     fn mend(&mut self, node: usize) -> Result<()> {
         Ok(self.lan.mend(NAMES[node])?)
+    }
+
+    fn stalled(&self, from: Duration, to: Duration) -> Duration {
+        self.stalls.between(self.began + from, self.began + to)
     }
 
     fn finish(&mut self) -> Result<()> {

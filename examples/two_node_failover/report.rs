@@ -59,6 +59,7 @@ impl Report {
                 "over_protocol_ms": scene.over_protocol_ms().map(rounded),
                 "outage_ms": milliseconds(scene.outage),
                 "restored_ms": scene.restored.map(milliseconds),
+                "stalled_ms": milliseconds(scene.stalled),
                 "masters": scene.masters.iter().map(|node| NAMES[*node]).collect::<Vec<_>>(),
                 "ok": scene.fault.is_none(),
                 "fault": scene.fault,
@@ -90,11 +91,11 @@ impl Report {
 
     fn table(&self) -> String {
         let mut table =
-            "\nscene   router   protocol ms  measured ms   beyond ms   outage ms  restored ms  Master\n"
+            "\nscene   router   protocol ms  measured ms   beyond ms   outage ms  restored ms  stalled ms  Master\n"
                 .to_owned();
         for scene in &self.scenes {
             table += &format!(
-                "{:<7} {:>6} {:>13} {:>12} {:>11} {:>11} {:>12}  {}{}\n",
+                "{:<7} {:>6} {:>13} {:>12} {:>11} {:>11} {:>12} {:>11}  {}{}\n",
                 scene.name,
                 self.vrids[scene.router],
                 number(scene.protocol.map(milliseconds)),
@@ -102,6 +103,7 @@ impl Report {
                 number(scene.over_protocol_ms()),
                 number(Some(milliseconds(scene.outage))),
                 number(scene.restored.map(milliseconds)),
+                number(Some(milliseconds(scene.stalled))),
                 names(&scene.masters),
                 scene.fault.as_ref().map_or(String::new(), |fault| format!("  FAILED: {fault}")),
             );
@@ -111,7 +113,8 @@ impl Report {
                 "outage: from the client's first ping without an answer to the next answer, at a ping every {} ms. In a \
                  crash there is\nnone to speak of: the dead process's kernel goes on answering until neighbours learn \
                  of the new Master.\nrestored: from the new Master's first advertisement to its first answer, or to the \
-                 end of the outage. At most {} ms\nbeyond, and to be restored.\n",
+                 end of the outage. At most {} ms\nbeyond, and to be restored; and what this machine itself stood still for just then, as threads \
+                 that do nothing else see it.\n",
                 PING_PERIOD.as_millis(),
                 BOUND.as_millis()
             )

@@ -29,6 +29,8 @@ pub(crate) struct Scene {
     pub(crate) outage: Duration,
     /// From the new Master's first advertisement to its first answer to the client.
     pub(crate) restored: Option<Duration>,
+    /// How long the machine itself stood still where it counts, which excuses as much.
+    pub(crate) stalled: Duration,
     /// The Masters at the end.
     pub(crate) masters: Vec<usize>,
     /// What went wrong, if anything did.

@@ -248,6 +248,10 @@ impl World for Simulated {
         Ok(())
     }
 
+    fn stalled(&self, _: Duration, _: Duration) -> Duration {
+        Duration::ZERO
+    }
+
     fn finish(&mut self) -> Result<()> {
         self.pcap.take().map_or(Ok(()), |(pcap, _)| pcap.finish())
     }

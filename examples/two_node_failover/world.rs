@@ -35,6 +35,9 @@ pub(crate) trait World {
     /// Mends it.
     fn mend(&mut self, node: usize) -> Result<()>;
 
+    /// How long the machine itself stood still between two moments: nobody's fault on this stage.
+    fn stalled(&self, from: Duration, to: Duration) -> Duration;
+
     /// Writes what is left to be written.
     fn finish(&mut self) -> Result<()>;
 }

@@ -1,6 +1,7 @@
 //! Hosts in network namespaces, for the tests and examples of the family.
 //!
-//! A [`Namespace`] is a host, a [`Lan`] the switch between hosts, a [`Capture`] the look at one cable. Namespaces have no
+//! A [`Namespace`] is a host, a [`Lan`] the switch between hosts, a [`Capture`] the look at one cable; [`Stalls`] tells when
+//! the machine itself stood still. Namespaces have no
 //! names and live by file descriptors alone, so that everything vanishes with the process, however it ends. No root is
 //! needed where user namespaces are allowed, and no other program at all.
 //!
@@ -32,6 +33,7 @@ mod harness;
 mod lan;
 mod namespace;
 mod rtnl;
+mod stalls;
 
 pub use allocations::{CountingAllocator, allocations};
 pub use capture::{Capture, Frame};
@@ -39,3 +41,4 @@ pub use enter::{NotPermitted, enter};
 pub use harness::{need, run_tests};
 pub use lan::Lan;
 pub use namespace::Namespace;
+pub use stalls::Stalls;

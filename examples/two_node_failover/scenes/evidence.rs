@@ -62,7 +62,7 @@ impl<W: World> Stage<'_, W> {
     }
 
     /// The protocol's own time and the time it took, once both are known.
-    pub(super) fn times(&self, change: &Change, begin: Duration) -> Option<(Duration, Duration)> {
+    pub(super) fn times(&self, change: &Change, begin: Duration) -> Option<Times> {
         let Change { router, winner, timing, .. } = *change;
         let first = self.first_advertisement(router, winner, begin);
         match timing {
@@ -70,7 +70,7 @@ impl<W: World> Stage<'_, W> {
                 let first = first?;
                 let is_it = |seen: &&Seen| seen.at < first && seen.is_advertisement(router, of);
                 let last = self.history.iter().rfind(is_it).map(|seen| seen.at)?;
-                Some((takes, first - last))
+                Some(Times { start: last, protocol: takes, takeover: first - last })
             }
             Timing::FromRelease { of, takes } => {
                 let is_it = |seen: &&Seen| {
@@ -78,15 +78,17 @@ impl<W: World> Stage<'_, W> {
                         && matches!(seen.what, What::Advertisement { router: of, priority: 0 } if of == router)
                 };
                 let release = self.since(begin).filter(is_it).map(|seen| seen.at).min()?;
-                Some((takes, first?.saturating_sub(release)))
+                let takeover = first?.saturating_sub(release);
+                Some(Times { start: release, protocol: takes, takeover })
             }
             Timing::FromStart { takes } => {
                 let started = self.transition(router, winner, begin, State::Backup)?;
-                Some((takes, first?.saturating_sub(started)))
+                let takeover = first?.saturating_sub(started);
+                Some(Times { start: started, protocol: takes, takeover })
             }
             Timing::WhenHeard { loser } => {
                 let gave_way = self.transition(router, loser, begin, State::Backup)?;
-                Some((first? - begin, gave_way - begin))
+                Some(Times { start: begin, protocol: first? - begin, takeover: gave_way - begin })
             }
             Timing::Unchanged { .. } => None,
         }
@@ -135,7 +137,8 @@ impl<W: World> Stage<'_, W> {
         silences
     }
 
-    /// The longest time that a Master kept the others waiting for an advertisement, while it was Master and not cut off.
+    /// The longest time that a Master kept the others waiting for an advertisement, while it was Master and not cut off;
+    /// less what the machine stood still.
     pub(super) fn longest_wait(
         &self,
         router: usize,
@@ -170,7 +173,9 @@ impl<W: World> Stage<'_, W> {
             self.since(begin).filter(is_its).map(|seen| seen.at).filter(|at| (from..until).contains(at));
         let mut moments: Vec<_> = [from, until.max(from)].into_iter().chain(adverts).collect();
         moments.sort();
-        moments.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default()
+        let waits = moments.windows(2).map(|pair| (pair[0], pair[1]));
+        let longest = waits.max_by_key(|(from, to)| *to - *from).unwrap_or_default();
+        (longest.1 - longest.0).saturating_sub(self.world.stalled(longest.0, longest.1))
     }
 
     pub(super) fn has_come_about(&self, change: &Change, begin: Duration) -> bool {
@@ -197,16 +202,18 @@ impl<W: World> Stage<'_, W> {
         change: &Change,
         in_time: bool,
     ) -> Result<Scene> {
-        let (protocol, takeover) = self.times(change, begin).unzip();
+        let times = self.times(change, begin);
         let is_unchanged = matches!(change.timing, Timing::Unchanged { .. });
         let silences = self.silences(change.router, begin, end);
+        let outage = silences.iter().copied().max_by_key(|(from, to)| *to - *from).unwrap_or_default();
         let mut scene = Scene {
             name,
             router: change.router,
-            protocol,
-            takeover,
-            outage: silences.iter().map(|(from, to)| *to - *from).max().unwrap_or_default(),
+            protocol: times.map(|times| times.protocol),
+            takeover: times.map(|times| times.takeover),
+            outage: outage.1 - outage.0,
             restored: None,
+            stalled: times.map_or(Duration::ZERO, |times| times.stalled(self.world)),
             masters: self.masters(change.router),
             fault: None,
         };
@@ -214,7 +221,12 @@ impl<W: World> Stage<'_, W> {
             // Not before the client's last ping in vain was followed by an answer.
             let first = self.first_advertisement(change.router, change.winner, begin).unwrap_or(begin);
             let silence = silences.last().map_or(Duration::ZERO, |(_, to)| to.saturating_sub(first));
-            scene.restored = Some(answered.max(silence));
+            let restored = answered.max(silence);
+            scene.restored = Some(restored);
+            scene.stalled += self.world.stalled(first, first + restored);
+        }
+        if is_unchanged {
+            scene.stalled = self.world.stalled(outage.0, outage.1);
         }
         scene.fault = match self.find_deviation(change.router, begin, end)? {
             None => scene.find_fault(change, is_unchanged, in_time),
@@ -251,6 +263,27 @@ impl<W: World> Stage<'_, W> {
     }
 }
 
+/// A takeover, timed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Times {
+    /// When the protocol's own time began.
+    start: Duration,
+    protocol: Duration,
+    takeover: Duration,
+}
+
+impl Times {
+    /// How long the machine stood still where that can have made the takeover look late: while what began it was on its
+    /// way, and when it was due. Or early: when its beginning was noted.
+    fn stalled(self, world: &impl World) -> Duration {
+        let Self { start, protocol, takeover } = self;
+        let over = takeover.saturating_sub(protocol);
+        let under = protocol.saturating_sub(takeover);
+        world.stalled(start.saturating_sub(under), start + over)
+            + world.stalled(start + protocol, start + protocol + over)
+    }
+}
+
 impl Scene {
     /// How much longer the takeover took than the protocol asks for, in milliseconds.
     pub(crate) fn over_protocol_ms(&self) -> Option<f64> {
@@ -258,7 +291,9 @@ impl Scene {
     }
 
     pub(super) fn find_fault(&self, change: &Change, is_unchanged: bool, in_time: bool) -> Option<String> {
-        let bound = BOUND.as_secs_f64() * 1e3;
+        // What the machine stood still is not the protocol's fault, nor the nodes'.
+        let stalled = self.stalled.as_secs_f64() * 1e3;
+        let bound = BOUND.as_secs_f64() * 1e3 + stalled;
         if self.masters != change.masters {
             return Some(format!(
                 "Master should be {}, not {}",
@@ -267,21 +302,23 @@ impl Scene {
             ));
         }
         if is_unchanged {
-            let outage = Some(self.outage).filter(|outage| *outage > BOUND);
+            let outage = Some(self.outage).filter(|outage| *outage > BOUND + self.stalled);
             return outage.map(|outage| format!("the client had no answer for {} ms", outage.as_millis()));
         }
         match self.over_protocol_ms() {
             Some(over) if over > bound => {
-                return Some(format!("{over:.1} ms over the protocol's time, more than {bound}"));
+                return Some(format!("{over:.1} ms over the protocol's time, more than {bound:.0}"));
             }
             // Clocks of different processes are compared: half a millisecond is no contradiction.
-            Some(over) if over < -0.5 => return Some(format!("{:.1} ms before the protocol's time", -over)),
+            Some(over) if over < -0.5 - stalled => {
+                return Some(format!("{:.1} ms before the protocol's time", -over));
+            }
             Some(_) => {}
             None => return Some("no takeover was seen".to_owned()),
         }
         match self.restored {
-            Some(restored) if restored > BOUND => Some(format!(
-                "the client's outage ended {:.1} ms after the first advertisement, more than {bound}",
+            Some(restored) if restored > BOUND + self.stalled => Some(format!(
+                "the client's outage ended {:.1} ms after the first advertisement, more than {bound:.0}",
                 restored.as_secs_f64() * 1e3
             )),
             Some(_) if in_time => None,

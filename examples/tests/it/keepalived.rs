@@ -2,24 +2,34 @@
 
 use std::{
     fs::{self, File},
+    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+        mpsc::{Sender, channel},
+    },
+    thread,
+    time::{Duration, Instant},
 };
 
 use lab::Namespace;
 use nix::{
     sys::signal::{Signal, kill},
-    unistd::Pid,
+    unistd::{Pid, pipe},
 };
 
 /// A running keepalived. Dropped, it and its children are killed, and its files removed.
 pub(crate) struct Keepalived {
     child: Child,
     directory: PathBuf,
+    log: Arc<Mutex<String>>,
 }
 
 impl Keepalived {
+    /// Starts it, and waits until it is a Backup: how long it takes to get there is the machine's business, and no part of
+    /// any time of the protocol.
     pub(crate) fn start(
         program: &Path,
         host: &Namespace,
@@ -41,7 +51,7 @@ impl Keepalived {
              advert_int 1\n {authentication}\n virtual_ipaddress {{\n {vip}\n }}\n}}\n"
         );
         fs::write(directory.join("conf"), configuration).unwrap();
-        let log = File::create(directory.join("log")).unwrap();
+        let (output, input) = pipe().unwrap();
         let child = host.run(|| {
             Command::new(program)
                 .args(["--dont-fork", "--log-console", "--log-detail", "--vrrp", "--use-file"])
@@ -50,11 +60,19 @@ impl Keepalived {
                 .arg(directory.join("pid"))
                 .arg("--vrrp_pid")
                 .arg(directory.join("vrrp.pid"))
-                .stdout(log.try_clone().unwrap())
-                .stderr(log)
+                .stdout(input.try_clone().unwrap())
+                .stderr(input)
                 .spawn()
         });
-        Self { child: child.unwrap().unwrap(), directory }
+        let log = Arc::default();
+        let keepalived = Self { child: child.unwrap().unwrap(), directory, log: Arc::clone(&log) };
+        let (ready, is_ready) = channel();
+        thread::spawn(move || keep_log(output.into(), &log, &ready));
+        let began = Instant::now();
+        is_ready.recv_timeout(PATIENCE).unwrap_or_else(|error| {
+            panic!("keepalived is no Backup after {:?} ({error}): {}", began.elapsed(), keepalived.log())
+        });
+        keepalived
     }
 
     /// Ends it with SIGTERM, and waits until it has ended.
@@ -70,7 +88,7 @@ impl Keepalived {
 
     /// What it has logged.
     pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.directory.join("log")).unwrap_or_default()
+        self.log.lock().unwrap().clone()
     }
 
     fn kill_all(&mut self) {
@@ -98,6 +116,22 @@ impl Drop for Keepalived {
     }
 }
 
+/// Keeps what a keepalived says until it and its children have ended, and tells when it has become Backup.
+fn keep_log(output: File, log: &Mutex<String>, ready: &Sender<()>) {
+    for line in BufReader::new(output).lines().map_while(Result::ok) {
+        let mut log = log.lock().unwrap();
+        log.push_str(&line);
+        log.push('\n');
+        if line.contains("Entering BACKUP STATE") {
+            // Only the first time is waited for.
+            let _ = ready.send(());
+        }
+    }
+}
+
 fn pid(number: u32) -> Pid {
     Pid::from_raw(number.try_into().unwrap())
 }
+
+/// A first start from a cold disk takes seconds.
+const PATIENCE: Duration = Duration::from_secs(60);

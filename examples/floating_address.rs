@@ -8,8 +8,8 @@ use std::{env, error::Error, os::fd::AsFd, process::ExitCode};
 use failover_examples::{Alarm, termination_signals};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use vip_netlink::{Address, Announcer, Netlink, VrrpSocket};
-use vrrp_engine::{Clock, Config, Output, Received, VrrpRouter};
-use vrrp_proto::{Advertisement, MULTICAST_V4, Priority, Vrid};
+use vrrp_engine::{Clock, Config, Output, VrrpRouter};
+use vrrp_proto::{Advertisement, Endpoints, MULTICAST_V4, Packet, Priority, Vrid};
 
 fn main() -> ExitCode {
     let args: Vec<_> = env::args().skip(1).collect();
@@ -59,23 +59,18 @@ fn float(interface: &str, vip: &str, priority: &str) -> Result<(), Box<dyn Error
     loop {
         // Packets first, then deadlines, then what follows from both.
         while let Some(packet) = socket.recv(&mut buffer)? {
-            let (source, destination, hop_limit) = (packet.source, packet.destination, packet.ttl);
-            let received = Received {
-                interface: interface.index(),
-                source,
-                destination,
-                hop_limit,
-                bytes: packet.bytes,
-            };
-            if let Err(discard) = router.handle_packet(clock.now(), received) {
+            let (source, destination) = (packet.source, packet.destination);
+            let received = Packet::new(Endpoints::V4 { source, destination }, packet.ttl, packet.bytes);
+            if let Err(discard) = router.handle_packet(clock.now(), interface.index(), &received) {
                 eprintln!("packet from {source} discarded: {discard}");
             }
         }
         router.handle_timeout(clock.now());
         while let Some((_, output)) = router.poll_output() {
             let done = match output {
-                Output::Advertise(advertisement) => {
-                    socket.send(advertisement.encode(&mut [0; Advertisement::MAX_LEN])?)
+                Output::Advertise(advertise) => {
+                    let mut buffer = [0; Advertisement::MAX_LEN];
+                    socket.send(advertise.encode(&mut buffer)?)
                 }
                 Output::Acquire(_) => match netlink.add(&interface, vip) {
                     Ok(_) => Ok(()),

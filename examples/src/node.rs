@@ -13,9 +13,11 @@ use nix::{
 use serde::{Deserialize, Serialize};
 use vip_netlink::{Address, AddressError, Announcer, Change, ErrorKind, Interface, Netlink, VrrpSocket};
 use vrrp_engine::{
-    Clock, Config, Discard, Instant, Output, Preempt, Received, RouterId, State, Transition, VrrpRouter,
+    Advertise, Clock, Config, Discard, Instant, Output, Preempt, RouterId, State, Transition, VrrpRouter,
 };
-use vrrp_proto::{AdvertInterval, Advertisement, Authentication, Password, Priority, Vrid};
+use vrrp_proto::{
+    AdvertInterval, Advertisement, Authentication, Endpoints, Packet, Password, Priority, Version, Vrid,
+};
 
 use crate::Alarm;
 
@@ -27,8 +29,10 @@ pub struct Settings {
     pub interface: String,
     /// The multicast group they advertise to.
     pub group: Ipv4Addr,
-    /// Their advertisement interval in seconds, 1 to 255.
-    pub interval_secs: u8,
+    /// The version of VRRP they speak, 2 or 3.
+    pub version: u8,
+    /// Their advertisement interval, in milliseconds where it is JSON.
+    pub interval: AdvertInterval,
     /// Whether they preempt a Master of lower priority.
     pub preempt: bool,
     /// The password of simple text authentication, 1 to 8 bytes.
@@ -51,12 +55,21 @@ impl Settings {
         let addresses = router.parse_addresses()?;
         let config = Config::builder(Vrid::new(router.vrid)?, source, addresses.iter().map(Address::ip))
             .priority(Priority::new(router.priority))
-            .interval(AdvertInterval::from_secs(self.interval_secs)?)
+            .version(parse_version(self.version)?)
+            .interval(self.interval)
             .preempt(if self.preempt { Preempt::Allow } else { Preempt::Forbid })
             .authentication(authentication)
             .group(self.group)
             .build()?;
         Ok(config)
+    }
+}
+
+fn parse_version(version: u8) -> Result<Version, String> {
+    match version {
+        2 => Ok(Version::V2),
+        3 => Ok(Version::V3),
+        other => Err(format!("VRRP version {other} is unknown: 2 or 3")),
     }
 }
 
@@ -195,16 +208,11 @@ impl Node {
                     break;
                 }
             };
-            let received = Received {
-                interface: self.hands.interface.index(),
-                source: packet.source,
-                destination: packet.destination,
-                hop_limit: packet.ttl,
-                bytes: packet.bytes,
-            };
+            let (source, destination) = (packet.source, packet.destination);
+            let received = Packet::new(Endpoints::V4 { source, destination }, packet.ttl, packet.bytes);
             let now = self.clock.now();
-            if let Err(discard) = self.router.handle_packet(now, received) {
-                log(Event::Discarded { source: packet.source, discard });
+            if let Err(discard) = self.router.handle_packet(now, self.hands.interface.index(), &received) {
+                log(Event::Discarded { source, discard });
             }
             self.carry_out(now, log)?;
         }
@@ -223,8 +231,8 @@ impl Node {
         let mut outcome = Ok(());
         while let Some((id, output)) = self.router.poll_output() {
             let done = match output {
-                Output::Advertise(advertisement) => {
-                    self.hands.advertise(&advertisement).or_else(|error| pass(error, log))
+                Output::Advertise(advertise) => {
+                    self.hands.advertise(&advertise).or_else(|error| pass(error, log))
                 }
                 Output::Announce(_) => self.hands.announce(id.vrid).or_else(|error| pass(error, log)),
                 Output::Acquire(_) => self.hands.acquire(id.vrid),
@@ -296,10 +304,12 @@ struct Hands {
 }
 
 impl Hands {
-    fn advertise(&self, advertisement: &Advertisement<'_>) -> Result<(), vip_netlink::Error> {
+    fn advertise(&self, advertise: &Advertise<'_>) -> Result<(), vip_netlink::Error> {
         let mut buffer = [0; Advertisement::MAX_LEN];
         // The buffer takes the longest there is.
-        let Ok(message) = advertisement.encode(&mut buffer) else { return Ok(()) };
+        let Ok(message) = advertise.encode(&mut buffer) else {
+            return Ok(());
+        };
         self.socket.send(message)
     }
 

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use etherparse::{
     ArpOperation, EtherType, Icmpv4Type, LinkSlice, NetSlice, PacketBuilder, SlicedPacket, TransportSlice,
 };
-use vrrp_proto::{Advertisement, HOP_LIMIT, PROTOCOL};
+use vrrp_proto::{Endpoints, HOP_LIMIT, PROTOCOL, Packet};
 
 use crate::{
     plan::{CLIENT_ADDRESS, NODE_ADDRESSES, NODES, Plan},
@@ -24,7 +24,10 @@ pub(crate) fn read(frame: &[u8], plan: &Plan) -> Option<(usize, What)> {
     let node = NODES.into_iter().find(|node| hardware_address(*node) == ethernet.source())?;
     let NetSlice::Ipv4(ip) = packet.net? else { return None };
     if ip.header().protocol().0 == PROTOCOL {
-        let advertisement = Advertisement::decode(ip.payload().payload).ok()?;
+        let (source, destination) = (ip.header().source_addr(), ip.header().destination_addr());
+        let endpoints = Endpoints::V4 { source, destination };
+        let packet = Packet::new(endpoints, ip.header().ttl(), ip.payload().payload);
+        let advertisement = packet.decode().ok()?.advertisement;
         let (vrid, priority) = (advertisement.vrid().get(), advertisement.priority().get());
         return Some((node, What::Advertisement { router: plan.by_vrid(vrid)?, priority }));
     }

@@ -32,6 +32,7 @@ use std::{
 };
 
 use clap::Parser;
+use vrrp_proto::{AdvertInterval, Version};
 
 use crate::{
     namespaces::Namespaces, pcap::Pcap, plan::Plan, report::Report, screen::Screen, simulated::Simulated,
@@ -49,9 +50,12 @@ struct Args {
     /// Do not let a returning node take over from a living Master of lower priority.
     #[arg(long)]
     no_preempt: bool,
-    /// Seconds between advertisements, 1 to 255.
-    #[arg(long, value_name = "SECONDS", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
-    advert_interval: u8,
+    /// Speak this version of VRRP: 2 or 3.
+    #[arg(long, value_name = "VERSION", default_value = "2", value_parser = plan::parse_version)]
+    vrrp_version: Version,
+    /// Seconds between advertisements: 1 to 255 in version 2, 0.01 to 40.95 in version 3.
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = plan::parse_interval)]
+    advert_interval: AdvertInterval,
     /// Authenticate advertisements with this password of 1 to 8 bytes (RFC 2338's simple text).
     #[arg(long, value_name = "PASS")]
     auth: Option<String>,
@@ -95,7 +99,14 @@ fn main() -> ExitCode {
 fn play(args: &Args) -> Result<bool> {
     // Namespaces first: the kernel gives them to a process of one thread only.
     let permitted = if args.simulate { None } else { Some(lab::enter()) };
-    let plan = Plan::new(args.dual, !args.no_preempt, args.advert_interval, args.auth.clone(), args.group)?;
+    let plan = Plan::new(
+        args.dual,
+        !args.no_preempt,
+        args.vrrp_version,
+        args.advert_interval,
+        args.auth.clone(),
+        args.group,
+    )?;
     if let Some(path) = &args.json {
         // Found out now, not after a minute of scenes. What is there stays until there is something better.
         let file = OpenOptions::new().create(true).append(true).open(path);

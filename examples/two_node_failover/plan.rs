@@ -3,7 +3,7 @@
 use std::{net::Ipv4Addr, time::Duration};
 
 use failover_examples::{RouterSettings, Settings};
-use vrrp_proto::{FieldError, Password};
+use vrrp_proto::{AdvertInterval, FieldError, Password, Version};
 
 /// The two nodes by number: 0 is node1, 1 is node2.
 pub(crate) const NODES: [usize; 2] = [0, 1];
@@ -31,7 +31,8 @@ pub(crate) const PING_PERIOD: Duration = Duration::from_millis(5);
 pub(crate) struct Plan {
     pub(crate) routers: Vec<Router>,
     pub(crate) preempt: bool,
-    pub(crate) interval_secs: u8,
+    pub(crate) version: Version,
+    pub(crate) interval: AdvertInterval,
     password: Option<String>,
     pub(crate) group: Ipv4Addr,
 }
@@ -47,7 +48,8 @@ impl Plan {
     pub(crate) fn new(
         dual: bool,
         preempt: bool,
-        interval_secs: u8,
+        version: Version,
+        interval: AdvertInterval,
         password: Option<String>,
         group: Ipv4Addr,
     ) -> Result<Self, FieldError> {
@@ -55,7 +57,7 @@ impl Plan {
         let first = Router { vrid: 50, vip: Ipv4Addr::new(172, 18, 50, 50), priorities: [100, 98] };
         let second = Router { vrid: 51, vip: Ipv4Addr::new(172, 18, 51, 51), priorities: [98, 100] };
         let routers = if dual { vec![first, second] } else { vec![first] };
-        Ok(Self { routers, preempt, interval_secs, password, group })
+        Ok(Self { routers, preempt, version, interval, password, group })
     }
 
     /// What a node's process is told.
@@ -68,7 +70,8 @@ impl Plan {
         Settings {
             interface: "eth0".to_owned(),
             group: self.group,
-            interval_secs: self.interval_secs,
+            version: self.version.get(),
+            interval: self.interval,
             preempt: self.preempt,
             password: self.password.clone(),
             routers: routers.collect(),
@@ -77,12 +80,17 @@ impl Plan {
 
     /// The Advertisement_Interval.
     pub(crate) fn interval(&self) -> Duration {
-        Duration::from_secs(self.interval_secs.into())
+        self.interval.as_duration()
     }
 
-    /// The Skew_Time of a router at a node, computed here from RFC 3768 §6.1 and not by the engine under test.
+    /// The Skew_Time of a router at a node, computed here from RFC 3768 §6.1 and RFC 9568 §6.1 and not by the engine under
+    /// test.
     pub(crate) fn skew_time(&self, router: usize, node: usize) -> Duration {
-        Duration::from_secs(256 - u64::from(self.routers[router].priorities[node])) / 256
+        let whole = match self.version {
+            Version::V2 => Duration::from_secs(1),
+            Version::V3 => self.interval(),
+        };
+        whole * (256 - u32::from(self.routers[router].priorities[node])) / 256
     }
 
     /// The Master_Down_Interval of a router at a node, likewise.
@@ -99,6 +107,22 @@ impl Plan {
     pub(crate) fn by_vip(&self, vip: Ipv4Addr) -> Option<usize> {
         self.routers.iter().position(|router| router.vip == vip)
     }
+}
+
+pub(crate) fn parse_version(text: &str) -> Result<Version, String> {
+    match text {
+        "2" => Ok(Version::V2),
+        "3" => Ok(Version::V3),
+        _ => Err("2 or 3".to_owned()),
+    }
+}
+
+pub(crate) fn parse_interval(text: &str) -> Result<AdvertInterval, String> {
+    let secs: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    let interval = Duration::try_from_secs_f64(secs).map_err(|error| error.to_string())?;
+    // What was written as a decimal fraction is meant as one.
+    let interval = Duration::from_micros((interval + Duration::from_nanos(500)).as_micros() as u64);
+    AdvertInterval::try_from(interval).map_err(|error| error.to_string())
 }
 
 pub(crate) fn parse_group(text: &str) -> Result<Ipv4Addr, String> {

@@ -31,8 +31,8 @@ impl Screen {
         for router in &plan.routers {
             let [one, two] = router.priorities;
             self.line(&format!(
-                "Router {}: {}, node1 with priority {one}, node2 with {two}, an advertisement every {} s.",
-                router.vrid, router.vip, plan.interval_secs
+                "Router {}: {}, node1 with priority {one}, node2 with {two}, VRRPv{}, an advertisement every {}.",
+                router.vrid, router.vip, plan.version, plan.interval
             ));
         }
         self.line("");

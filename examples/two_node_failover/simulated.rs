@@ -6,8 +6,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use vrrp_engine::{Instant, Output, Received, VrrpRouter};
-use vrrp_proto::Advertisement;
+use vrrp_engine::{Instant, Output, VrrpRouter};
+use vrrp_proto::{Advertisement, Endpoints, HOP_LIMIT, Packet};
 
 use crate::{
     Result, frames,
@@ -112,17 +112,17 @@ impl Simulated {
 
     fn arrives(&mut self, from: usize, message: &[u8]) -> Result<()> {
         self.record(&frames::advertisement(from, self.plan.group, message))?;
-        let advertisement = Advertisement::decode(message)?;
+        let (source, destination) = (NODE_ADDRESSES[from], self.plan.group);
+        let packet = Packet::new(Endpoints::V4 { source, destination }, HOP_LIMIT, message);
+        let advertisement = packet.decode()?.advertisement;
         if let Some(router) = self.plan.by_vrid(advertisement.vrid().get()) {
             self.see(from, What::Advertisement { router, priority: advertisement.priority().get() });
         }
         let to = 1 - from;
-        let (source, destination) = (NODE_ADDRESSES[from], self.plan.group);
-        let packet = Received { interface: ETH0, source, destination, hop_limit: 255, bytes: message };
         let Node { router: Some(router), is_cut: false, .. } = &mut self.nodes[to] else {
             return Ok(());
         };
-        if let Err(discard) = router.handle_packet(Instant::from_epoch(self.now), packet) {
+        if let Err(discard) = router.handle_packet(Instant::from_epoch(self.now), ETH0, &packet) {
             self.see(to, What::Note(format!("packet from {source} discarded: {discard}")));
         }
         self.carry_out(to)
@@ -139,8 +139,9 @@ impl Simulated {
             };
             let is_cut = self.nodes[node].is_cut;
             match output {
-                Output::Advertise(advertisement) if !is_cut => {
-                    let message = advertisement.encode(&mut [0; Advertisement::MAX_LEN])?.to_vec();
+                Output::Advertise(advertise) if !is_cut => {
+                    let mut buffer = [0; Advertisement::MAX_LEN];
+                    let message = advertise.encode(&mut buffer)?.to_vec();
                     self.plan_for(self.now + LATENCY, Happening::Arrives { from: node, message });
                 }
                 Output::Announce(_) if !is_cut => {

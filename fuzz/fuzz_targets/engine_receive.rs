@@ -5,8 +5,8 @@ use std::{net::Ipv4Addr, time::Duration};
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use vrrp_engine::{Config, Instant, Output, Received, State, VrrpRouter};
-use vrrp_proto::{Advertisement, MULTICAST_V4, ParseError, Priority, Vrid};
+use vrrp_engine::{Config, Instant, Output, State, VrrpRouter};
+use vrrp_proto::{Endpoints, MULTICAST_V4, Packet, ParseError, Priority, Vrid};
 
 #[derive(Debug, Arbitrary)]
 enum Event {
@@ -37,18 +37,20 @@ fuzz_target!(|input: (u8, Vec<Event>)| {
                 assert!(router.poll_timeout().is_none_or(|deadline| deadline > now));
             }
             Event::Packet { source, hop_limit, is_multicast, mut bytes, mend } => {
-                if mend && bytes.len() >= 8 {
-                    (bytes[0], bytes[1]) = (0x21, 51);
-                    if let Err(ParseError::Checksum { computed, .. }) = Advertisement::decode(&bytes) {
-                        bytes[6..8].copy_from_slice(&computed.to_be_bytes());
-                    }
-                }
                 let hop_limit = if mend { 255 } else { hop_limit };
                 let destination = if is_multicast { MULTICAST_V4 } else { Ipv4Addr::new(192, 0, 2, 10) };
                 let source = Ipv4Addr::new(192, 0, 2, source);
-                let packet = Received { interface: 1, source, destination, hop_limit, bytes: &bytes };
+                let endpoints = Endpoints::V4 { source, destination };
+                if mend && bytes.len() >= 8 {
+                    (bytes[0], bytes[1]) = (0x21, 51);
+                    let decoded = Packet::new(endpoints, 255, &bytes).decode().map(drop);
+                    if let Err(ParseError::Checksum { computed, .. }) = decoded {
+                        bytes[6..8].copy_from_slice(&computed.to_be_bytes());
+                    }
+                }
+                let packet = Packet::new(endpoints, hop_limit, &bytes);
                 let before = router.poll_timeout();
-                if router.handle_packet(now, packet).is_err() {
+                if router.handle_packet(now, 1, &packet).is_err() {
                     assert_eq!(router.poll_timeout(), before);
                     assert!(router.poll_output().is_none());
                 }

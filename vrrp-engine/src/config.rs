@@ -1,53 +1,71 @@
-use alloc::boxed::Box;
-use core::{net::Ipv4Addr, time::Duration};
+use alloc::{boxed::Box, vec::Vec};
+use core::{net::IpAddr, time::Duration};
 
 use thiserror::Error;
-use vrrp_proto::{Addresses, AdvertInterval, Advertisement, Authentication, MULTICAST_V4, Priority, Vrid};
+use vrrp_proto::{
+    AcceptChecksum, Addresses, AdvertInterval, Advertisement, Authentication, Checksum, Endpoints, Family,
+    Priority, Rules, Version, Vrid,
+};
 
-/// What one virtual router is to be, on this router (RFC 3768 §6.1).
+/// What one virtual router is to be, on this router (RFC 9568 §6.1).
 ///
-/// Every router of the group needs the same VRID, interval, authentication and addresses, and a priority of its own.
+/// Every router of the group needs the same version, VRID, authentication and addresses, in version 2 the same interval,
+/// and a priority of its own.
 #[derive(Clone, Debug)]
 pub struct Config {
+    version: Version,
     vrid: Vrid,
-    source: Ipv4Addr,
-    group: Ipv4Addr,
+    endpoints: Endpoints,
     priority: Priority,
     interval: AdvertInterval,
     preempt: Preempt,
     farewell: Farewell,
+    reassert: Reassert,
     authentication: Authentication,
-    /// In the operator's order, as they are sent.
-    addresses: Box<[[u8; 4]]>,
-    /// Sorted, to compare a received list with.
-    sorted: Box<[[u8; 4]]>,
+    checksum: Checksum,
+    accept_checksum: AcceptChecksum,
+    addresses: List,
+}
+
+/// The addresses, in the operator's order, as they are sent.
+#[derive(Clone, Debug)]
+enum List {
+    V4(Box<[[u8; 4]]>),
+    V6(Box<[[u8; 16]]>),
 }
 
 impl Config {
     /// Starts a configuration with the three values that have no default.
     ///
-    /// `source` is the primary address of the interface, which advertisements are sent from and which decides between
-    /// routers of equal priority. `addresses` are the virtual ones.
+    /// `source` is the address of the interface that advertisements are sent from, and that decides between routers of equal
+    /// priority: its primary address of IPv4, or its link-local one of IPv6. `addresses` are the virtual ones, of the same
+    /// family.
     pub fn builder(
         vrid: Vrid,
-        source: Ipv4Addr,
-        addresses: impl IntoIterator<Item = Ipv4Addr>,
+        source: impl Into<IpAddr>,
+        addresses: impl IntoIterator<Item = impl Into<IpAddr>>,
     ) -> ConfigBuilder {
-        let addresses: Box<[_]> = addresses.into_iter().map(|address| address.octets()).collect();
-        let mut sorted = addresses.clone();
-        sorted.sort_unstable();
-        ConfigBuilder(Self {
+        let source = source.into();
+        ConfigBuilder {
+            version: None,
             vrid,
             source,
-            group: MULTICAST_V4,
+            group: None,
             priority: Priority::DEFAULT,
             interval: AdvertInterval::DEFAULT,
             preempt: Preempt::default(),
             farewell: Farewell::default(),
+            reassert: None,
             authentication: Authentication::None,
-            addresses,
-            sorted,
-        })
+            checksum: Checksum::default(),
+            accept_checksum: AcceptChecksum::default(),
+            addresses: addresses.into_iter().map(Into::into).collect(),
+        }
+    }
+
+    /// Returns the version of the protocol.
+    pub const fn version(&self) -> Version {
+        self.version
     }
 
     /// Returns the virtual router's number.
@@ -56,13 +74,18 @@ impl Config {
     }
 
     /// Returns the address that advertisements are sent from.
-    pub const fn source(&self) -> Ipv4Addr {
-        self.source
+    pub const fn source(&self) -> IpAddr {
+        self.endpoints.source()
     }
 
     /// Returns the group that advertisements are sent to.
-    pub const fn group(&self) -> Ipv4Addr {
-        self.group
+    pub const fn group(&self) -> IpAddr {
+        self.endpoints.destination()
+    }
+
+    /// Returns where advertisements come from and go to.
+    pub const fn endpoints(&self) -> Endpoints {
+        self.endpoints
     }
 
     /// Returns this router's priority.
@@ -85,94 +108,161 @@ impl Config {
         self.farewell
     }
 
+    /// Returns whether a Master answers a worse one.
+    pub const fn reassert(&self) -> Reassert {
+        self.reassert
+    }
+
     /// Returns how the group authenticates its advertisements.
     pub const fn authentication(&self) -> Authentication {
         self.authentication
     }
 
+    /// Returns what the checksum of its advertisements covers.
+    pub const fn checksum(&self) -> Checksum {
+        self.checksum
+    }
+
     /// Returns the virtual addresses, in the order they were given in.
     pub const fn addresses(&self) -> Addresses<'_> {
-        Addresses::V4(&self.addresses)
+        match &self.addresses {
+            List::V4(list) => Addresses::V4(list),
+            List::V6(list) => Addresses::V6(list),
+        }
     }
 
-    /// Returns the Skew_Time: (256 - priority) / 256 seconds, whatever the interval (RFC 3768 §6.1).
+    /// Returns the Skew_Time where the Master advertises at this router's own interval: see
+    /// [`skew_time_at`](Self::skew_time_at).
     pub const fn skew_time(&self) -> Duration {
-        let parts = 256 - self.priority.get() as u64;
-        Duration::from_nanos(parts * 1_000_000_000 / 256)
+        self.skew_time_at(self.interval)
     }
 
-    /// Returns the Master_Down_Interval: three advertisement intervals and the Skew_Time (RFC 3768 §6.1).
+    /// Returns the Skew_Time, by which a worse Backup waits longer: (256 - priority) / 256 of a second in version 2 (RFC 3768
+    /// §6.1), of the Master's interval in version 3 (RFC 9568 §6.1).
+    pub const fn skew_time_at(&self, master_interval: AdvertInterval) -> Duration {
+        let parts = 256 - self.priority.get() as u32;
+        let whole = match self.version {
+            Version::V2 => Duration::from_secs(1),
+            Version::V3 => master_interval.as_duration(),
+        };
+        // At most 256 times 40.95 s.
+        Duration::from_nanos(whole.as_nanos() as u64 * parts as u64 / 256)
+    }
+
+    /// Returns the Master_Down_Interval where the Master advertises at this router's own interval: see
+    /// [`master_down_interval_at`](Self::master_down_interval_at).
     pub const fn master_down_interval(&self) -> Duration {
-        self.interval.as_duration().saturating_mul(3).saturating_add(self.skew_time())
+        self.master_down_interval_at(self.interval)
+    }
+
+    /// Returns the Master_Down_Interval, after which a silent Master is taken for dead: three of its intervals and the
+    /// Skew_Time (RFC 9568 §6.1).
+    pub const fn master_down_interval_at(&self, master_interval: AdvertInterval) -> Duration {
+        let three = master_interval.as_duration().saturating_mul(3);
+        three.saturating_add(self.skew_time_at(master_interval))
     }
 
     /// Returns the advertisement this router sends, with the priority given.
     pub(crate) fn advertisement(&self, priority: Priority) -> Advertisement<'_> {
-        Advertisement::v2(self.vrid, priority, self.interval, self.addresses(), self.authentication)
-            .expect("ConfigBuilder::build has counted the addresses")
+        let (vrid, interval, addresses) = (self.vrid, self.interval, self.addresses());
+        let advertisement = match self.version {
+            Version::V2 => Advertisement::v2(vrid, priority, interval, addresses, self.authentication),
+            Version::V3 => Advertisement::v3(vrid, priority, interval, addresses),
+        };
+        advertisement.expect("ConfigBuilder::build has seen to it")
     }
 
-    /// Tells whether a received list holds just our addresses, in whatever order (RFC 3768 §7.1).
-    pub(crate) fn has_addresses(&self, received: Addresses<'_>) -> bool {
-        let Addresses::V4(received) = received;
-        if *received == *self.addresses {
-            return true;
-        }
-        // As many as ours, each of ours found once: a bit for each, for a list may name one address twice.
-        let mut found = [0u64; Addresses::MAX / 64 + 1];
-        received.len() == self.sorted.len()
-            && received.iter().all(|address| match self.sorted.binary_search(address) {
-                Ok(at) => found.get_mut(at / 64).is_some_and(|bits| {
-                    let bit = 1 << (at % 64);
-                    let first = *bits & bit == 0;
-                    *bits |= bit;
-                    first
-                }),
-                Err(_) => false,
-            })
+    /// Returns the receive checks it asks for (RFC 3768 §7.1, RFC 9568 §7.1).
+    pub const fn rules(&self) -> Rules<'_> {
+        let (vrid, interval, addresses) = (self.vrid, self.interval, self.addresses());
+        let rules = match self.version {
+            Version::V2 => Rules::v2(vrid, interval, addresses),
+            Version::V3 => Rules::v3(vrid, interval, addresses),
+        };
+        rules.group(self.group()).own(self.source()).checksum(self.accept_checksum)
     }
 }
 
 /// Collects the values of a [`Config`].
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct ConfigBuilder(Config);
+pub struct ConfigBuilder {
+    version: Option<Version>,
+    vrid: Vrid,
+    source: IpAddr,
+    group: Option<IpAddr>,
+    priority: Priority,
+    interval: AdvertInterval,
+    preempt: Preempt,
+    farewell: Farewell,
+    reassert: Option<Reassert>,
+    authentication: Authentication,
+    checksum: Checksum,
+    accept_checksum: AcceptChecksum,
+    addresses: Vec<IpAddr>,
+}
 
 impl ConfigBuilder {
-    /// Sets the priority: 1 to 254 for a router that backs the addresses up (default 100), 255 for the one whose own
-    /// interface addresses they are.
-    pub fn priority(mut self, priority: Priority) -> Self {
-        self.0.priority = priority;
+    /// Sets the version of the protocol (default: 2 over IPv4, as keepalived; 3 over IPv6, which has no other).
+    pub const fn version(mut self, version: Version) -> Self {
+        self.version = Some(version);
         self
     }
 
-    /// Sets the Advertisement_Interval (default 1 s).
-    pub fn interval(mut self, interval: AdvertInterval) -> Self {
-        self.0.interval = interval;
+    /// Sets the priority: 1 to 254 for a router that backs the addresses up (default 100), 255 for the one whose own
+    /// interface addresses they are.
+    pub const fn priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// Sets the Advertisement_Interval (default 1 s): 1 s to 255 s in whole seconds in version 2, 0.01 s to 40.95 s in
+    /// version 3.
+    pub const fn interval(mut self, interval: AdvertInterval) -> Self {
+        self.interval = interval;
         self
     }
 
     /// Sets the Preempt_Mode (default [`Preempt::Allow`]).
-    pub fn preempt(mut self, preempt: Preempt) -> Self {
-        self.0.preempt = preempt;
+    pub const fn preempt(mut self, preempt: Preempt) -> Self {
+        self.preempt = preempt;
         self
     }
 
     /// Sets whether a Master that gives way says so (default [`Farewell::Send`]).
-    pub fn farewell(mut self, farewell: Farewell) -> Self {
-        self.0.farewell = farewell;
+    pub const fn farewell(mut self, farewell: Farewell) -> Self {
+        self.farewell = farewell;
         self
     }
 
-    /// Sets the authentication (default none).
-    pub fn authentication(mut self, authentication: Authentication) -> Self {
-        self.0.authentication = authentication;
+    /// Sets whether a Master answers a worse one (default: [`Reassert::Stay`] in version 2, [`Reassert::Advertise`] in
+    /// version 3).
+    pub const fn reassert(mut self, reassert: Reassert) -> Self {
+        self.reassert = Some(reassert);
         self
     }
 
-    /// Sets the multicast group (default 224.0.0.18). All routers of the virtual router need the same.
-    pub fn group(mut self, group: Ipv4Addr) -> Self {
-        self.0.group = group;
+    /// Sets the authentication of version 2 (default none).
+    pub const fn authentication(mut self, authentication: Authentication) -> Self {
+        self.authentication = authentication;
+        self
+    }
+
+    /// Sets what the checksum of version 3 over IPv4 covers in what is sent (default [`Checksum::PseudoHeader`]).
+    pub const fn checksum(mut self, checksum: Checksum) -> Self {
+        self.checksum = checksum;
+        self
+    }
+
+    /// Sets what it may cover in what is received (default [`AcceptChecksum::Either`]).
+    pub const fn accept_checksum(mut self, accept_checksum: AcceptChecksum) -> Self {
+        self.accept_checksum = accept_checksum;
+        self
+    }
+
+    /// Sets the multicast group (default 224.0.0.18 or ff02::12). All routers of the virtual router need the same.
+    pub fn group(mut self, group: impl Into<IpAddr>) -> Self {
+        self.group = Some(group.into());
         self
     }
 
@@ -182,30 +272,97 @@ impl ConfigBuilder {
     ///
     /// A [`ConfigError`] that names the first value that can't be.
     pub fn build(self) -> Result<Config, ConfigError> {
-        let config = &self.0;
-        if !(1..=Addresses::MAX).contains(&config.addresses.len()) {
-            return Err(ConfigError::AddressCount { count: config.addresses.len() });
+        self.check_addresses()?;
+        let endpoints = self.endpoints()?;
+        let version = self.version.unwrap_or(match endpoints.family() {
+            Family::V4 => Version::V2,
+            Family::V6 => Version::V3,
+        });
+        self.check_version(version)?;
+        self.check_priority()?;
+        let reassert = self.reassert.unwrap_or(match version {
+            Version::V2 => Reassert::Stay,
+            Version::V3 => Reassert::Advertise,
+        });
+        Ok(Config {
+            version,
+            vrid: self.vrid,
+            endpoints,
+            priority: self.priority,
+            interval: self.interval,
+            preempt: self.preempt,
+            farewell: self.farewell,
+            reassert,
+            authentication: self.authentication,
+            checksum: self.checksum,
+            accept_checksum: self.accept_checksum,
+            addresses: self.list(),
+        })
+    }
+
+    fn check_addresses(&self) -> Result<(), ConfigError> {
+        let addresses = &self.addresses;
+        if !(1..=Addresses::MAX).contains(&addresses.len()) {
+            return Err(ConfigError::AddressCount { count: addresses.len() });
         }
-        if let Some(address) = config.addresses().iter().find(|address| !is_host(*address)) {
+        if let Some(address) = addresses.iter().copied().find(|address| !is_host(*address)) {
             return Err(ConfigError::Address { address });
         }
-        if let Some(twice) = first_duplicate(&config.sorted) {
-            return Err(ConfigError::DuplicateAddress { address: twice });
+        if let Some(address) =
+            addresses.iter().copied().find(|address| address.is_ipv4() != self.source.is_ipv4())
+        {
+            return Err(ConfigError::Family { address, source_address: self.source });
         }
-        if !is_host(config.source) {
-            return Err(ConfigError::Source { source_address: config.source });
+        let mut sorted = addresses.clone();
+        sorted.sort_unstable();
+        first_duplicate(&sorted).map_or(Ok(()), |address| Err(ConfigError::DuplicateAddress { address }))
+    }
+
+    fn endpoints(&self) -> Result<Endpoints, ConfigError> {
+        if !is_host(self.source) {
+            return Err(ConfigError::Source { source_address: self.source });
         }
-        if !config.group.is_multicast() {
-            return Err(ConfigError::Group { group: config.group });
+        let Some(group) = self.group else { return Ok(Endpoints::multicast(self.source)) };
+        match Endpoints::new(self.source, group) {
+            Some(endpoints) if group.is_multicast() => Ok(endpoints),
+            Some(_) | None => Err(ConfigError::Group { group }),
         }
-        if config.priority.is_release() {
+    }
+
+    fn check_version(&self, version: Version) -> Result<(), ConfigError> {
+        if version == Version::V2 && self.source.is_ipv6() {
+            return Err(ConfigError::VersionOfFamily);
+        }
+        if !self.interval.fits(version) {
+            return Err(ConfigError::Interval { interval: self.interval, version });
+        }
+        match (self.authentication, version) {
+            (Authentication::None, _) | (Authentication::SimpleText(_), Version::V2) => Ok(()),
+            (Authentication::SimpleText(_), Version::V3) => Err(ConfigError::AuthenticationOfVersion),
+            (Authentication::Header, _) => Err(ConfigError::AuthenticationHeader),
+        }
+    }
+
+    fn check_priority(&self) -> Result<(), ConfigError> {
+        if self.priority.is_release() {
             return Err(ConfigError::PriorityRelease);
         }
-        let owns_source = config.sorted.binary_search(&config.source.octets()).is_ok();
-        if owns_source && !config.priority.is_owner() {
-            return Err(ConfigError::NotOwner { source_address: config.source, priority: config.priority });
+        if self.addresses.contains(&self.source) && !self.priority.is_owner() {
+            return Err(ConfigError::NotOwner { source_address: self.source, priority: self.priority });
         }
-        Ok(self.0)
+        Ok(())
+    }
+
+    /// The addresses are all of the source's family.
+    fn list(&self) -> List {
+        let v4 =
+            |address: &IpAddr| if let IpAddr::V4(address) = address { Some(address.octets()) } else { None };
+        let v6 =
+            |address: &IpAddr| if let IpAddr::V6(address) = address { Some(address.octets()) } else { None };
+        match self.source {
+            IpAddr::V4(_) => List::V4(self.addresses.iter().filter_map(v4).collect()),
+            IpAddr::V6(_) => List::V6(self.addresses.iter().filter_map(v6).collect()),
+        }
     }
 }
 
@@ -239,6 +396,16 @@ pub enum Farewell {
     Omit,
 }
 
+/// Whether a Master that hears a worse one advertises at once, to make it give way sooner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "it answers or it does not")]
+pub enum Reassert {
+    /// It does: RFC 9568 §6.4.3. The beat of its advertisements stays as it is.
+    Advertise,
+    /// It does not: RFC 3768 §6.4.3, and keepalived's `lower_prio_no_advert`.
+    Stay,
+}
+
 /// Says which value of a configuration can't be. The operator is to blame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
@@ -253,36 +420,63 @@ pub enum ConfigError {
     #[error("virtual address {address} is not a unicast address")]
     Address {
         /// The address.
-        address: Ipv4Addr,
+        address: IpAddr,
     },
     /// A virtual address given twice.
     #[error("virtual address {address} is given twice")]
     DuplicateAddress {
         /// The address.
-        address: Ipv4Addr,
+        address: IpAddr,
+    },
+    /// A virtual address of another family than the source.
+    #[error("virtual address {address} is not of the family of source address {source_address}")]
+    Family {
+        /// The address.
+        address: IpAddr,
+        /// The source address.
+        source_address: IpAddr,
     },
     /// A source address that no host can have.
     #[error("source address {source_address} is not a unicast address")]
     Source {
         /// The address.
-        source_address: Ipv4Addr,
+        source_address: IpAddr,
     },
     /// A group that is not a multicast address.
-    #[error("group {group} is not a multicast address: 224.0.0.0 to 239.255.255.255")]
+    #[error(
+        "group {group} is not a multicast address of the source's family: 224.0.0.0 to 239.255.255.255, or ff00::/8"
+    )]
     Group {
         /// The address.
-        group: Ipv4Addr,
+        group: IpAddr,
     },
     /// Priority 0, which only a Master that ends sends.
     #[error("priority 0 is out of range: 1 to 254, or 255 for the owner of the addresses")]
     PriorityRelease,
+    /// Version 2 with IPv6 addresses, which it does not know.
+    #[error("VRRP version 2 knows no IPv6 addresses: use version 3")]
+    VersionOfFamily,
+    /// An interval that the version cannot carry.
+    #[error("an advertisement interval of {interval} is out of range for version {version}: {}", range(*.version))]
+    Interval {
+        /// The interval given.
+        interval: AdvertInterval,
+        /// The version.
+        version: Version,
+    },
+    /// A password in version 3, which has no authentication.
+    #[error("VRRP version 3 has no authentication: use version 2")]
+    AuthenticationOfVersion,
+    /// An Authentication Header, which this release of the engine does not make.
+    #[error("authentication by an IP Authentication Header is not supported")]
+    AuthenticationHeader,
     /// The source is one of the virtual addresses, so this router owns it, but the priority is not the owner's.
     #[error(
         "source address {source_address} is one of the virtual addresses, which asks for priority 255, not {priority}"
     )]
     NotOwner {
         /// The address.
-        source_address: Ipv4Addr,
+        source_address: IpAddr,
         /// The priority given.
         priority: Priority,
     },
@@ -296,11 +490,19 @@ pub enum ConfigError {
     },
 }
 
-fn is_host(address: Ipv4Addr) -> bool {
-    !address.is_unspecified() && !address.is_multicast() && !address.is_broadcast() && !address.is_loopback()
+const fn range(version: Version) -> &'static str {
+    match version {
+        Version::V2 => "1 to 255 whole seconds",
+        Version::V3 => "0.01 s to 40.95 s",
+    }
 }
 
-fn first_duplicate(sorted: &[[u8; 4]]) -> Option<Ipv4Addr> {
+fn is_host(address: IpAddr) -> bool {
+    let is_broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
+    !address.is_unspecified() && !address.is_multicast() && !address.is_loopback() && !is_broadcast
+}
+
+fn first_duplicate(sorted: &[IpAddr]) -> Option<IpAddr> {
     let pairs = sorted.iter().zip(sorted.iter().skip(1));
-    pairs.filter(|(one, next)| one == next).map(|(one, _)| Ipv4Addr::from(*one)).next()
+    pairs.filter(|(one, next)| one == next).map(|(one, _)| *one).next()
 }

@@ -16,8 +16,8 @@
 //!
 //! ```
 //! use std::{net::Ipv4Addr, time::Duration};
-//! use vrrp_engine::{Config, Instant, Output, Received, State, VrrpRouter};
-//! use vrrp_proto::{Advertisement, MULTICAST_V4, Priority, Vrid};
+//! use vrrp_engine::{Config, Instant, Output, State, VrrpRouter};
+//! use vrrp_proto::{Advertisement, Endpoints, Packet, Priority, Vrid};
 //!
 //! const ETH0: u32 = 1;
 //! let vip = Ipv4Addr::new(192, 0, 2, 100);
@@ -46,9 +46,9 @@
 //!         let mut sent = Vec::new();
 //!         while let Some((_, output)) = lan[node].poll_output() {
 //!             match output {
-//!                 Output::Advertise(advertisement) => {
+//!                 Output::Advertise(advertise) => {
 //!                     let mut buffer = [0; Advertisement::MAX_LEN];
-//!                     sent.push(advertisement.encode(&mut buffer)?.to_vec()); // to the group
+//!                     sent.push(advertise.encode(&mut buffer)?.to_vec()); // to advertise.endpoints
 //!                 }
 //!                 Output::Acquire(_) | Output::Release(_) => {} // to the interface
 //!                 Output::Announce(_) => {}                     // to the neighbours
@@ -56,9 +56,8 @@
 //!             }
 //!         }
 //!         for bytes in sent {
-//!             let (source, destination) = (sources[node], MULTICAST_V4);
-//!             let packet = Received { interface: ETH0, source, destination, hop_limit: 255, bytes: &bytes };
-//!             lan[1 - node].handle_packet(now, packet)?;
+//!             let packet = Packet::new(Endpoints::multicast(sources[node].into()), 255, &bytes);
+//!             lan[1 - node].handle_packet(now, ETH0, &packet)?;
 //!         }
 //!     }
 //!     now = now + Duration::from_millis(1);
@@ -114,12 +113,12 @@ mod time;
 mod virtual_router;
 mod vrrp_router;
 
-pub use config::{Config, ConfigBuilder, ConfigError, Farewell, Preempt};
+pub use config::{Config, ConfigBuilder, ConfigError, Farewell, Preempt, Reassert};
 pub use discard::Discard;
-pub use output::{Output, Peer, Reason, State, Transition};
+pub use output::{Advertise, Output, Peer, Reason, State, Transition};
 pub use stats::{RouterStats, Stats};
 #[cfg(feature = "std")]
 pub use time::Clock;
 pub use time::Instant;
 pub use virtual_router::VirtualRouter;
-pub use vrrp_router::{Received, RouterId, VrrpRouter};
+pub use vrrp_router::{RouterId, VrrpRouter};

@@ -1,6 +1,6 @@
-use core::{fmt, net::Ipv4Addr};
+use core::{fmt, net::IpAddr};
 
-use vrrp_proto::{Addresses, Advertisement, Priority};
+use vrrp_proto::{Addresses, Advertisement, Checksum, EncodeError, Endpoints, Priority};
 
 /// What the caller must do next.
 ///
@@ -8,8 +8,8 @@ use vrrp_proto::{Addresses, Advertisement, Priority};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a caller that ignores an order is not a router")]
 pub enum Output<'a> {
-    /// Send this to the virtual router's group, from its source address, with TTL 255.
-    Advertise(Advertisement<'a>),
+    /// Send this, with TTL or hop limit 255.
+    Advertise(Advertise<'a>),
     /// Put these addresses on the interface.
     Acquire(Addresses<'a>),
     /// Take these addresses off the interface; those that are not on it are no error.
@@ -17,10 +17,33 @@ pub enum Output<'a> {
     /// It comes at start as well: a predecessor that crashed may have left them. An owner (priority 255) is told so when
     /// it is shut down; if its addresses are the host's own, it is for the caller to leave them there.
     Release(Addresses<'a>),
-    /// Tell the neighbours that these addresses are here: a gratuitous ARP each.
+    /// Tell the neighbours that these addresses are here: a gratuitous ARP or an unsolicited neighbour advertisement each.
     Announce(Addresses<'a>),
     /// The state has changed: for logs, scripts and whatever follows the Master.
     Transition(Transition),
+}
+
+/// An advertisement, and where it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Advertise<'a> {
+    /// What is to be said.
+    pub advertisement: Advertisement<'a>,
+    /// The address it is sent from, and the group it is sent to.
+    pub endpoints: Endpoints,
+    /// What its checksum is to cover.
+    pub checksum: Checksum,
+}
+
+impl Advertise<'_> {
+    /// Writes the message, what follows the IP header, to the start of `buffer`.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::BufferTooSmall`]; [`Advertisement::MAX_LEN`] bytes are always enough.
+    pub fn encode<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b mut [u8], EncodeError> {
+        self.advertisement.encode(&self.endpoints, self.checksum, buffer)
+    }
 }
 
 /// A change of state, with its reason.
@@ -102,7 +125,7 @@ impl fmt::Display for Reason {
 #[non_exhaustive]
 pub struct Peer {
     /// The address it sends from.
-    pub source: Ipv4Addr,
+    pub source: IpAddr,
     /// The priority it claims.
     pub priority: Priority,
 }

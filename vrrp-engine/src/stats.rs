@@ -1,4 +1,4 @@
-use vrrp_proto::ParseError;
+use vrrp_proto::Counter;
 
 use crate::Discard;
 
@@ -24,6 +24,8 @@ pub struct Stats {
     /// the packet unless its sender owns the addresses; that would make two Masters of one misconfigured pair, so the check
     /// is made for this counter alone. keepalived before 2.3.3 drops.
     pub address_list_errors: u64,
+    /// Advertisements taken whose interval is not ours: version 3, which learns the Master's.
+    pub interval_mismatches: u64,
     /// Advertisements taken by the owner of the addresses, which gives way to nobody (RFC 3768 §7.1).
     pub owner_ignored: u64,
     /// Discarded: sent to something else than the group.
@@ -38,21 +40,29 @@ pub struct Stats {
     pub interval_errors: u64,
     /// Discarded: from our own address.
     pub own_address: u64,
+    /// Discarded: of another version of the protocol than the virtual router's.
+    pub version_errors: u64,
+    /// Discarded: with something behind the advertisement that is not configured here.
+    pub packet_length_errors: u64,
+    /// Discarded for a rule that this release of the engine has no counter of its own for.
+    pub other_errors: u64,
 }
 
 impl Stats {
     /// Counts a packet that a virtual router did not take.
-    pub(crate) const fn count(&mut self, discard: Discard) {
-        match discard {
-            // These are found before a virtual router is.
-            Discard::HopLimit(_) | Discard::Malformed(_) | Discard::UnknownVrid(_) => {}
-            Discard::Destination(_) => self.destination_errors += 1,
-            Discard::NotRunning => self.not_running += 1,
-            Discard::AuthTypeMismatch { .. } => self.auth_type_mismatches += 1,
-            Discard::AuthFailure => self.auth_failures += 1,
-            Discard::Interval { .. } => self.interval_errors += 1,
-            Discard::OwnAddress => self.own_address += 1,
-        }
+    pub(crate) fn count(&mut self, discard: Discard) {
+        let counter = match discard.counter() {
+            None => &mut self.not_running,
+            Some(Counter::Destination) => &mut self.destination_errors,
+            Some(Counter::AuthTypeMismatch) => &mut self.auth_type_mismatches,
+            Some(Counter::AuthFailure) => &mut self.auth_failures,
+            Some(Counter::Interval) => &mut self.interval_errors,
+            Some(Counter::OwnAddress) => &mut self.own_address,
+            Some(Counter::Version) => &mut self.version_errors,
+            Some(Counter::PacketLength) => &mut self.packet_length_errors,
+            Some(_) => &mut self.other_errors,
+        };
+        *counter += 1;
     }
 }
 
@@ -89,32 +99,29 @@ pub struct RouterStats {
 
 impl RouterStats {
     /// Counts a packet that was discarded before a virtual router was found for it.
-    pub(crate) const fn count(&mut self, discard: Discard) {
-        match discard {
-            Discard::HopLimit(_) => self.ip_ttl_errors += 1,
-            Discard::Malformed(error) => self.count_malformed(error),
-            Discard::UnknownVrid(_) => self.vrid_errors += 1,
-            // These are a virtual router's own.
-            Discard::Destination(_)
-            | Discard::NotRunning
-            | Discard::AuthTypeMismatch { .. }
-            | Discard::AuthFailure
-            | Discard::Interval { .. }
-            | Discard::OwnAddress => {}
-        }
-    }
-
-    const fn count_malformed(&mut self, error: ParseError) {
-        match error {
-            ParseError::Truncated { .. } | ParseError::Length { .. } => self.packet_length_errors += 1,
-            ParseError::Version(_) => self.version_errors += 1,
-            ParseError::Type(_) => self.invalid_type_pkts_rcvd += 1,
-            ParseError::NoAddresses => self.address_count_errors += 1,
-            ParseError::Checksum { .. } => self.checksum_errors += 1,
-            ParseError::Vrid => self.vrid_errors += 1,
-            ParseError::AuthType(_) => self.invalid_auth_type += 1,
-            ParseError::Interval => self.zero_interval_errors += 1,
-            _ => self.other_parse_errors += 1,
-        }
+    pub(crate) const fn count(&mut self, counter: Counter) {
+        let counter = match counter {
+            Counter::HopLimit => &mut self.ip_ttl_errors,
+            Counter::PacketLength => &mut self.packet_length_errors,
+            Counter::Version => &mut self.version_errors,
+            Counter::InvalidType => &mut self.invalid_type_pkts_rcvd,
+            Counter::AddressCount => &mut self.address_count_errors,
+            Counter::Checksum => &mut self.checksum_errors,
+            Counter::Vrid => &mut self.vrid_errors,
+            Counter::InvalidAuthType => &mut self.invalid_auth_type,
+            Counter::ZeroInterval => &mut self.zero_interval_errors,
+            Counter::IpHeader
+            | Counter::AuthTypeMismatch
+            | Counter::AuthFailure
+            | Counter::Interval
+            | Counter::AddressList
+            | Counter::NotLinkLocal
+            | Counter::Destination
+            | Counter::Source
+            | Counter::OwnAddress
+            | Counter::Owner
+            | _ => &mut self.other_parse_errors,
+        };
+        *counter += 1;
     }
 }

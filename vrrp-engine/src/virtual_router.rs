@@ -1,13 +1,17 @@
-use core::{cmp::Ordering, net::Ipv4Addr, time::Duration};
+use core::{cmp::Ordering, net::IpAddr, time::Duration};
 
-use vrrp_proto::{Advertisement, Authentication, Priority};
+use vrrp_proto::{
+    AdvertInterval, Advertisement, Authentication, Decoded, Notes, Priority, Verifier, Version,
+};
 
 use crate::{
-    Config, Discard, Farewell, Instant, Output, Peer, Preempt, Reason, State, Stats, Transition,
+    Advertise, Config, Discard, Farewell, Instant, Output, Peer, Preempt, Reason, Reassert, State, Stats,
+    Transition,
     output::{Holding, Pending},
 };
 
-/// One virtual router, as one of its routers sees it: the state machine of RFC 3768 §6.4.
+/// One virtual router, as one of its routers sees it: the state machine of RFC 3768 §6.4 and RFC 9568
+/// §6.4.
 ///
 /// Its methods are of four kinds: getters; `handle_*` for what the world does; verbs for what the operator does; and
 /// `poll_*` for what the caller must do next. After each call of the second and third kind, call
@@ -37,20 +41,19 @@ impl VirtualRouter {
                 self.become_master(now, Reason::Startup)
             }
             Phase::Initialize => {
-                let master_down_at = now + self.config.master_down_interval();
-                self.enter(Phase::Backup { master_down_at, heard: None }, Reason::Startup);
+                self.enter(self.backup(now, self.config.interval(), None), Reason::Startup);
             }
-            Phase::Backup { .. } | Phase::Master { .. } => {}
+            Phase::Backup(_) | Phase::Master(_) => {}
         }
     }
 
     /// Shuts it down. A Master says so to its Backups, with priority 0, and lets go of the addresses.
     ///
-    /// Poll and carry out the output before you end the process. The time is not needed by RFC 3768's machine.
+    /// Poll and carry out the output before you end the process. The time is not needed by the RFCs' machine.
     pub fn shutdown(&mut self, _now: Instant) {
         match self.phase {
             Phase::Initialize => {}
-            Phase::Backup { .. } | Phase::Master { .. } => self.enter(Phase::Initialize, Reason::Shutdown),
+            Phase::Backup(_) | Phase::Master(_) => self.enter(Phase::Initialize, Reason::Shutdown),
         }
     }
 
@@ -61,35 +64,50 @@ impl VirtualRouter {
     pub fn handle_timeout(&mut self, now: Instant) {
         match self.phase {
             Phase::Initialize => {}
-            Phase::Backup { master_down_at, heard } if now >= master_down_at => {
+            Phase::Backup(Listening { master_down_at, heard, .. }) if now >= master_down_at => {
                 self.become_master(now, self.takeover_reason(heard));
             }
-            Phase::Backup { .. } => {}
+            Phase::Backup(_) => {}
             Phase::Master(deadlines) => self.do_masters_duties(now, deadlines),
         }
     }
 
-    /// Takes an advertisement of this virtual router, sent from `source`.
-    ///
-    /// The VRID, the destination and the TTL have been checked by the caller; [`VrrpRouter`](crate::VrrpRouter) does.
+    /// Takes a packet of this virtual router: makes the checks that depend on its configuration and its state, and hands
+    /// the advertisement on.
     ///
     /// # Errors
     ///
     /// The first check that it fails, as a [`Discard`]; it is counted, and no deadline has moved.
+    pub fn handle_packet(&mut self, now: Instant, decoded: &Decoded<'_>) -> Result<(), Discard> {
+        let notes = self.check(decoded).inspect_err(|discard| self.stats.count(*discard))?;
+        self.stats.address_list_errors += u64::from(notes.other_addresses);
+        self.stats.interval_mismatches += u64::from(notes.other_interval);
+        self.handle_advertisement(now, decoded.packet().endpoints().source(), &decoded.advertisement)
+    }
+
+    /// Takes an advertisement of this virtual router, sent from `source`, that has passed the checks of a caller who makes
+    /// them himself: [`Config::rules`] are those of [`handle_packet`](Self::handle_packet).
+    ///
+    /// # Errors
+    ///
+    /// [`Discard::NotRunning`] if it is not started; it is counted.
     pub fn handle_advertisement(
         &mut self,
         now: Instant,
-        source: Ipv4Addr,
+        source: IpAddr,
         advertisement: &Advertisement<'_>,
     ) -> Result<(), Discard> {
-        self.check(source, advertisement).inspect_err(|discard| self.stats.count(*discard))?;
-        self.count_received(advertisement);
         let peer = Peer { source, priority: advertisement.priority() };
         match self.phase {
-            Phase::Initialize => {}
-            Phase::Backup { master_down_at, .. } => self.hear_as_backup(now, master_down_at, peer),
-            Phase::Master(deadlines) => self.hear_as_master(now, deadlines, peer),
+            Phase::Initialize => {
+                self.stats.count(Discard::NotRunning);
+                return Err(Discard::NotRunning);
+            }
+            Phase::Backup(listening) => self.hear_as_backup(now, listening, peer, advertisement.interval()),
+            Phase::Master(deadlines) => self.hear_as_master(now, deadlines, peer, advertisement.interval()),
         }
+        self.stats.advertisement_rcvd += 1;
+        self.stats.priority_zero_pkts_rcvd += u64::from(advertisement.priority().is_release());
         Ok(())
     }
 
@@ -102,7 +120,11 @@ impl VirtualRouter {
         if let Some(priority) = pending.advertise.take() {
             self.stats.advertisement_sent += 1;
             self.stats.priority_zero_pkts_sent += u64::from(priority.is_release());
-            return Some(Output::Advertise(self.config.advertisement(priority)));
+            return Some(Output::Advertise(Advertise {
+                advertisement: self.config.advertisement(priority),
+                endpoints: self.config.endpoints(),
+                checksum: self.config.checksum(),
+            }));
         }
         let addresses = self.config.addresses();
         if let Some(holding) = pending.holding.take() {
@@ -122,7 +144,7 @@ impl VirtualRouter {
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.phase {
             Phase::Initialize => None,
-            Phase::Backup { master_down_at, .. } => Some(master_down_at),
+            Phase::Backup(Listening { master_down_at, .. }) => Some(master_down_at),
             Phase::Master(Deadlines { advertise_at, announce_at, .. }) => {
                 Some(announce_at.map_or(advertise_at, |announce_at| announce_at.min(advertise_at)))
             }
@@ -137,8 +159,16 @@ impl VirtualRouter {
     /// Returns the Master this Backup has heard last, if it has heard one.
     pub const fn master(&self) -> Option<Peer> {
         match self.phase {
-            Phase::Backup { heard, .. } => heard,
+            Phase::Backup(Listening { heard, .. }) => heard,
             Phase::Initialize | Phase::Master(_) => None,
+        }
+    }
+
+    /// Returns the Master_Adver_Interval: in version 3 what the Master heard last says of itself, else this router's own.
+    pub const fn master_interval(&self) -> AdvertInterval {
+        match self.phase {
+            Phase::Backup(Listening { master_interval, .. }) => master_interval,
+            Phase::Initialize | Phase::Master(_) => self.config.interval(),
         }
     }
 
@@ -156,53 +186,37 @@ impl VirtualRouter {
         !self.pending.is_empty()
     }
 
-    pub(crate) const fn count_discard(&mut self, discard: Discard) {
-        self.stats.count(discard);
-    }
-
-    /// Makes the checks of RFC 3768 §7.1 that depend on the configuration and the state.
-    fn check(&self, source: Ipv4Addr, advertisement: &Advertisement<'_>) -> Result<(), Discard> {
-        let config = &self.config;
+    /// Makes the checks of RFC 3768 §7.1 and RFC 9568 §7.1 that depend on the configuration and the state.
+    fn check(&self, decoded: &Decoded<'_>) -> Result<Notes, Discard> {
         if self.state() == State::Initialize {
             return Err(Discard::NotRunning);
         }
-        check_authentication(config.authentication(), advertisement.authentication())?;
-        if advertisement.interval() != config.interval() {
-            return Err(Discard::Interval { ours: config.interval(), theirs: advertisement.interval() });
-        }
-        let ours = source == config.source() && advertisement.priority() == config.priority();
-        if ours && self.state() == State::Master {
-            return Err(Discard::OwnAddress);
-        }
-        Ok(())
+        let authentication = self.config.authentication();
+        let verifier = match &authentication {
+            Authentication::None | Authentication::Header => Verifier::None,
+            Authentication::SimpleText(password) => Verifier::SimpleText(password),
+        };
+        Ok(self.config.rules().check(decoded, verifier)?)
     }
 
-    fn count_received(&mut self, advertisement: &Advertisement<'_>) {
-        let known = self.config.has_addresses(advertisement.addresses());
-        self.stats.advertisement_rcvd += 1;
-        self.stats.address_list_errors += u64::from(!known);
-        self.stats.priority_zero_pkts_rcvd += u64::from(advertisement.priority().is_release());
-    }
-
-    /// RFC 3768 §6.4.2.
-    fn hear_as_backup(&mut self, now: Instant, master_down_at: Instant, peer: Peer) {
-        let master_down_at = if peer.priority.is_release() {
-            now + self.config.skew_time()
+    /// RFC 3768 §6.4.2, RFC 9568 §6.4.2.
+    fn hear_as_backup(&mut self, now: Instant, listening: Listening, peer: Peer, interval: AdvertInterval) {
+        let heard = Some(peer);
+        self.phase = if peer.priority.is_release() {
+            let master_down_at = now + self.config.skew_time_at(listening.master_interval);
+            Phase::Backup(Listening { master_down_at, heard, ..listening })
         } else if self.preempts(peer) {
             // Its timer runs on: that is how a better Backup gets its turn.
-            master_down_at
+            Phase::Backup(Listening { heard, ..listening })
+        } else if interval == listening.master_interval {
+            Phase::Backup(Listening { master_down_at: now + listening.master_down, heard, ..listening })
         } else {
-            now + self.config.master_down_interval()
+            self.backup(now, interval, heard)
         };
-        let Phase::Backup { master_down_at: deadline, heard } = &mut self.phase else {
-            return;
-        };
-        *deadline = master_down_at;
-        *heard = Some(peer);
     }
 
-    /// RFC 3768 §6.4.3.
-    fn hear_as_master(&mut self, now: Instant, deadlines: Deadlines, peer: Peer) {
+    /// RFC 3768 §6.4.3, RFC 9568 §6.4.3.
+    fn hear_as_master(&mut self, now: Instant, deadlines: Deadlines, peer: Peer, interval: AdvertInterval) {
         if self.config.priority().is_owner() {
             // RFC 3768 §7.1: the owner of the addresses gives way to nobody and answers nobody.
             self.stats.owner_ignored += 1;
@@ -212,11 +226,24 @@ impl VirtualRouter {
             let advertise_at = now + self.config.interval().as_duration();
             self.reannounce(now, Deadlines { advertise_at, ..deadlines });
         } else if self.loses_to(peer) {
-            let master_down_at = now + self.config.master_down_interval();
-            self.enter(Phase::Backup { master_down_at, heard: Some(peer) }, Reason::BetterMaster(peer));
+            self.enter(self.backup(now, interval, Some(peer)), Reason::BetterMaster(peer));
         } else {
+            if self.config.reassert() == Reassert::Advertise {
+                // The beat stays as it is.
+                self.pending.advertise = Some(self.config.priority());
+            }
             self.reannounce(now, deadlines);
         }
+    }
+
+    /// Backup from now on, of a Master that advertises so often. Only version 3 goes by the Master's interval.
+    fn backup(&self, now: Instant, interval: AdvertInterval, heard: Option<Peer>) -> Phase {
+        let master_interval = match self.config.version() {
+            Version::V2 => self.config.interval(),
+            Version::V3 => interval,
+        };
+        let master_down = self.config.master_down_interval_at(master_interval);
+        Phase::Backup(Listening { master_down_at: now + master_down, master_down, master_interval, heard })
     }
 
     fn preempts(&self, peer: Peer) -> bool {
@@ -313,11 +340,7 @@ impl VirtualRouter {
 #[derive(Clone, Copy, Debug)]
 enum Phase {
     Initialize,
-    Backup {
-        master_down_at: Instant,
-        /// The last advertisement taken since this state was entered, or the one that it was entered for.
-        heard: Option<Peer>,
-    },
+    Backup(Listening),
     Master(Deadlines),
 }
 
@@ -325,10 +348,21 @@ impl Phase {
     const fn state(&self) -> State {
         match self {
             Self::Initialize => State::Initialize,
-            Self::Backup { .. } => State::Backup,
+            Self::Backup(_) => State::Backup,
             Self::Master(_) => State::Master,
         }
     }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Listening {
+    master_down_at: Instant,
+    /// The Master_Down_Interval.
+    master_down: Duration,
+    /// The Master_Adver_Interval of version 3, which it is computed from; in version 2, our own.
+    master_interval: AdvertInterval,
+    /// The last advertisement taken since this state was entered, or the one that it was entered for.
+    heard: Option<Peer>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -336,16 +370,6 @@ struct Deadlines {
     advertise_at: Instant,
     announced_at: Instant,
     announce_at: Option<Instant>,
-}
-
-fn check_authentication(ours: Authentication, theirs: Authentication) -> Result<(), Discard> {
-    if ours.auth_type() != theirs.auth_type() {
-        return Err(Discard::AuthTypeMismatch { ours: ours.auth_type(), theirs: theirs.auth_type() });
-    }
-    if ours != theirs {
-        return Err(Discard::AuthFailure);
-    }
-    Ok(())
 }
 
 /// Returns the next beat of a rhythm that does not drift with the lateness of `now`, unless a whole beat was missed.

@@ -1,7 +1,5 @@
 use alloc::{collections::VecDeque, vec::Vec};
-use core::net::Ipv4Addr;
-
-use vrrp_proto::{Advertisement, HOP_LIMIT, Vrid};
+use vrrp_proto::{Counter, Family, Packet, Vrid};
 
 use crate::{
     Config, ConfigError, Discard, Instant, Output, RouterStats, VirtualRouter, deadlines::DeadlineQueue,
@@ -34,9 +32,9 @@ impl VrrpRouter {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::DuplicateVrid`] if the interface has a virtual router of that number.
+    /// [`ConfigError::DuplicateVrid`] if the interface has a virtual router of that number and family.
     pub fn add(&mut self, interface: u32, config: Config) -> Result<RouterId, ConfigError> {
-        let id = RouterId { interface, vrid: config.vrid() };
+        let id = RouterId { interface, family: config.endpoints().family(), vrid: config.vrid() };
         let Err(place) = self.find(id) else {
             return Err(ConfigError::DuplicateVrid { vrid: id.vrid, interface });
         };
@@ -59,25 +57,27 @@ impl VrrpRouter {
         self.each(|router| router.shutdown(now));
     }
 
-    /// Takes a packet of IP protocol 112, and returns the virtual router that took it.
+    /// Takes a packet of IP protocol 112 that came in on an interface, and returns the virtual router that took it.
     ///
     /// # Errors
     ///
     /// The first receive check that it fails, as a [`Discard`]; it is counted, and no deadline has moved.
-    pub fn handle_packet(&mut self, now: Instant, packet: Received<'_>) -> Result<RouterId, Discard> {
+    pub fn handle_packet(
+        &mut self,
+        now: Instant,
+        interface: u32,
+        packet: &Packet<'_>,
+    ) -> Result<RouterId, Discard> {
         self.stats.received += 1;
-        let (index, advertisement) =
-            self.demultiplex(packet).inspect_err(|discard| self.stats.count(*discard))?;
-        let Some(member) = self.members.get_mut(index) else {
-            return Err(Discard::UnknownVrid(advertisement.vrid()));
-        };
-        let id = member.id;
-        if packet.destination != member.router.config().group() {
-            let discard = Discard::Destination(packet.destination);
-            member.router.count_discard(discard);
+        let decoded = packet.decode().inspect_err(|error| self.stats.count(error.counter()))?;
+        let id =
+            RouterId { interface, family: packet.endpoints().family(), vrid: decoded.advertisement.vrid() };
+        let Some((index, member)) = self.member(id) else {
+            let discard = Discard::UnknownVrid(id.vrid);
+            self.stats.count(Counter::Vrid);
             return Err(discard);
-        }
-        member.router.handle_advertisement(now, packet.source, &advertisement)?;
+        };
+        member.router.handle_packet(now, &decoded)?;
         self.note(index);
         Ok(id)
     }
@@ -137,16 +137,9 @@ impl VrrpRouter {
         self.stats
     }
 
-    /// Makes the checks that need no configuration but the VRID, and finds the member that the packet is for.
-    fn demultiplex<'p>(&self, packet: Received<'p>) -> Result<(usize, Advertisement<'p>), Discard> {
-        if packet.hop_limit != HOP_LIMIT {
-            return Err(Discard::HopLimit(packet.hop_limit));
-        }
-        let advertisement = Advertisement::decode(packet.bytes)?;
-        let id = RouterId { interface: packet.interface, vrid: advertisement.vrid() };
-        let place = self.find(id).map_err(|_| Discard::UnknownVrid(id.vrid))?;
-        let &(_, index) = self.directory.get(place).ok_or(Discard::UnknownVrid(id.vrid))?;
-        Ok((index, advertisement))
+    fn member(&mut self, id: RouterId) -> Option<(usize, &mut Member)> {
+        let &(_, index) = self.directory.get(self.find(id).ok()?)?;
+        Some((index, self.members.get_mut(index)?))
     }
 
     fn find(&self, id: RouterId) -> Result<usize, usize> {
@@ -175,30 +168,16 @@ impl VrrpRouter {
     }
 }
 
-/// Names a virtual router of this host: its number, and the index of the interface it is on.
+/// Names a virtual router of this host: its number, its family, and the index of the interface it is on (RFC 9568 §5.2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct RouterId {
     /// The interface's index, as the caller gave it.
     pub interface: u32,
+    /// IPv4 or IPv6: one number may stand for a virtual router of each.
+    pub family: Family,
     /// The virtual router's number.
     pub vrid: Vrid,
-}
-
-/// A packet of IP protocol 112 as it came: the message, and what the IP header and the socket say of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "the caller fills it in")]
-pub struct Received<'a> {
-    /// The index of the interface it came in on.
-    pub interface: u32,
-    /// The IP source address.
-    pub source: Ipv4Addr,
-    /// The IP destination address.
-    pub destination: Ipv4Addr,
-    /// The IP TTL.
-    pub hop_limit: u8,
-    /// What follows the IP header.
-    pub bytes: &'a [u8],
 }
 
 #[derive(Clone, Debug)]

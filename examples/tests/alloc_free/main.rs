@@ -9,8 +9,8 @@ use std::{net::Ipv4Addr, os::fd::AsFd, process::ExitCode, time::Duration};
 use lab::{CountingAllocator, Lan, Namespace, allocations};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use vip_netlink::{Netlink, VrrpSocket};
-use vrrp_engine::{Config, Instant, Output, Received, State, VrrpRouter};
-use vrrp_proto::{Advertisement, MULTICAST_V4, Priority, Vrid};
+use vrrp_engine::{Config, Instant, Output, State, VrrpRouter};
+use vrrp_proto::{Advertisement, Endpoints, MULTICAST_V4, Packet, Priority, Vrid};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -42,8 +42,8 @@ impl Host {
     fn send(&mut self) -> u64 {
         let (mut sent, mut buffer) = (0, [0; Advertisement::MAX_LEN]);
         while let Some((_, output)) = self.router.poll_output() {
-            if let Output::Advertise(advertisement) = output {
-                self.socket.send(advertisement.encode(&mut buffer).unwrap()).unwrap();
+            if let Output::Advertise(advertise) = output {
+                self.socket.send(advertise.encode(&mut buffer).unwrap()).unwrap();
                 sent += 1;
             }
         }
@@ -60,10 +60,9 @@ impl Host {
             let mut fds = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
             assert_ne!(poll(&mut fds, PollTimeout::from(5000u16)).unwrap(), 0, "the packet does not arrive");
         };
-        let (source, destination, hop_limit) = (packet.source, packet.destination, packet.ttl);
-        let interface = self.interface;
-        let received = Received { interface, source, destination, hop_limit, bytes: packet.bytes };
-        self.router.handle_packet(now, received).unwrap();
+        let (source, destination) = (packet.source, packet.destination);
+        let received = Packet::new(Endpoints::V4 { source, destination }, packet.ttl, packet.bytes);
+        self.router.handle_packet(now, self.interface, &received).unwrap();
     }
 
     fn state(&self) -> State {

@@ -20,27 +20,35 @@ const WORSE_PRIORITY: u8 = 100;
 const SLACK: Duration = Duration::from_millis(1500);
 
 pub(crate) fn ours_is_better_without_authentication() {
-    play(Kind::Ours, Kind::Keepalived, None);
+    play(Kind::Ours, Kind::Keepalived, 2, None);
 }
 
 pub(crate) fn ours_is_better_with_a_password() {
-    play(Kind::Ours, Kind::Keepalived, Some("s3cr3t"));
+    play(Kind::Ours, Kind::Keepalived, 2, Some("s3cr3t"));
 }
 
 pub(crate) fn keepalived_is_better_without_authentication() {
-    play(Kind::Keepalived, Kind::Ours, None);
+    play(Kind::Keepalived, Kind::Ours, 2, None);
+}
+
+pub(crate) fn ours_is_better_in_version_3() {
+    play(Kind::Ours, Kind::Keepalived, 3, None);
+}
+
+pub(crate) fn keepalived_is_better_in_version_3() {
+    play(Kind::Keepalived, Kind::Ours, 3, None);
 }
 
 pub(crate) fn keepalived_is_better_with_a_password() {
-    play(Kind::Keepalived, Kind::Ours, Some("s3cr3t"));
+    play(Kind::Keepalived, Kind::Ours, 2, Some("s3cr3t"));
 }
 
 /// The two do not believe each other, so both are Master, as RFC 2338 has it; ours says what is wrong.
 pub(crate) fn a_wrong_password_makes_two_masters_and_says_why() {
     let Some(site) = Site::new() else { return };
     let Site { mut watch, better, worse, program, .. } = site;
-    let ours = Ours::start(&better, BETTER_PRIORITY, VIP, Some("s3cr3t"));
-    let _keepalived = Keepalived::start(&program, &worse, WORSE_PRIORITY, VIP, Some("secret"));
+    let ours = Ours::start(&better, 2, BETTER_PRIORITY, VIP, Some("s3cr3t"));
+    let _keepalived = Keepalived::start(&program, &worse, 2, WORSE_PRIORITY, VIP, Some("secret"));
     let within = down(WORSE_PRIORITY) + SLACK + SLACK;
     watch.wait_for("ours is Master", Duration::ZERO, within, |advert| advert.source == BETTER);
     let theirs = watch.wait_for("theirs is Master", Duration::ZERO, within, |advert| advert.source == WORSE);
@@ -110,12 +118,12 @@ impl Site {
         Some(Self { _lan: lan, watch, better, worse, program })
     }
 
-    fn start(&self, kind: Kind, priority: u8, password: Option<&str>) -> Router {
+    fn start(&self, kind: Kind, version: u8, priority: u8, password: Option<&str>) -> Router {
         let host = if priority == BETTER_PRIORITY { &self.better } else { &self.worse };
         match kind {
-            Kind::Ours => Router::Ours(Ours::start(host, priority, VIP, password)),
+            Kind::Ours => Router::Ours(Ours::start(host, version, priority, VIP, password)),
             Kind::Keepalived => {
-                Router::Keepalived(Keepalived::start(&self.program, host, priority, VIP, password))
+                Router::Keepalived(Keepalived::start(&self.program, host, version, priority, VIP, password))
             }
         }
     }
@@ -133,7 +141,7 @@ impl Site {
     }
 }
 
-/// The Master_Down_Interval of a priority, at one second.
+/// The Master_Down_Interval of a priority, at one second: the same in both versions.
 fn down(priority: u8) -> Duration {
     Duration::from_secs(3) + skew(priority)
 }
@@ -142,15 +150,15 @@ fn skew(priority: u8) -> Duration {
     Duration::from_secs(256 - u64::from(priority)) / 256
 }
 
-fn play(better: Kind, worse: Kind, password: Option<&str>) {
+fn play(better: Kind, worse: Kind, version: u8, password: Option<&str>) {
     let Some(mut site) = Site::new() else { return };
     let from = |source| move |advert: &super::watch::Advert| advert.source == source;
 
     // Start: the better one becomes Master, though the other was there first.
-    let backup = site.start(worse, WORSE_PRIORITY, password);
+    let backup = site.start(worse, version, WORSE_PRIORITY, password);
     let first =
         site.watch.wait_for("the worse alone", Duration::ZERO, down(WORSE_PRIORITY) + SLACK, from(WORSE));
-    let master = site.start(better, BETTER_PRIORITY, password);
+    let master = site.start(better, version, BETTER_PRIORITY, password);
     site.watch.wait_for("the better preempts", first.at, down(BETTER_PRIORITY) + SLACK, from(BETTER));
     site.assert_the_only_master(BETTER);
 
@@ -163,7 +171,7 @@ fn play(better: Kind, worse: Kind, password: Option<&str>) {
 
     // Return: it finds its stale address, and preempts.
     assert!(holds(&site.better, VIP), "a crash leaves the address");
-    let master = site.start(better, BETTER_PRIORITY, password);
+    let master = site.start(better, version, BETTER_PRIORITY, password);
     site.watch.wait_for("the better returns", takeover.at, down(BETTER_PRIORITY) + SLACK, from(BETTER));
     site.assert_the_only_master(BETTER);
 

@@ -33,6 +33,7 @@ impl Keepalived {
     pub(crate) fn start(
         program: &Path,
         host: &Namespace,
+        version: u8,
         priority: u8,
         vip: &str,
         password: Option<&str>,
@@ -47,7 +48,7 @@ impl Keepalived {
             format!("authentication {{\n auth_type PASS\n auth_pass {password}\n }}")
         });
         let configuration = format!(
-            "vrrp_instance test {{\n state BACKUP\n interface eth0\n virtual_router_id 51\n priority {priority}\n \
+            "vrrp_instance test {{\n version {version}\n state BACKUP\n interface eth0\n virtual_router_id 51\n priority {priority}\n \
              advert_int 1\n {authentication}\n virtual_ipaddress {{\n {vip}\n }}\n}}\n"
         );
         fs::write(directory.join("conf"), configuration).unwrap();

@@ -5,6 +5,7 @@ use std::{net::Ipv4Addr, os::fd::BorrowedFd};
 use failover_examples::{Event, Node, RouterSettings, Settings};
 use lab::{Lan, Namespace};
 use vrrp_engine::State;
+use vrrp_proto::AdvertInterval;
 
 use super::watch::holds;
 
@@ -14,7 +15,8 @@ fn settings(priority: u8, addresses: &[&str]) -> Settings {
     Settings {
         interface: "eth0".to_owned(),
         group: Ipv4Addr::new(224, 0, 0, 18),
-        interval_secs: 1,
+        version: 2,
+        interval: AdvertInterval::DEFAULT,
         preempt: true,
         password: None,
         routers: vec![RouterSettings {
@@ -89,13 +91,17 @@ pub(crate) fn what_cannot_be_is_refused_in_one_sentence() {
         settings
     };
     type Change = fn(&mut Settings);
-    let cases: [(Change, &str); 8] = [
+    let cases: [(Change, &str); 9] = [
         (
             |settings| settings.interface = "eth9".to_owned(),
             "no interface named eth9 (`ip link` lists those there are)",
         ),
         (|settings| settings.routers[0].vrid = 0, "VRID 0 is out of range: 1 to 255"),
-        (|settings| settings.interval_secs = 0, "an advertisement interval of 0 s is out of range"),
+        (
+            |settings| settings.interval = AdvertInterval::from_centis(25).unwrap(),
+            "an advertisement interval of 250ms is out of range for version 2",
+        ),
+        (|settings| settings.version = 4, "VRRP version 4 is unknown: 2 or 3"),
         (
             |settings| settings.password = Some("123456789".to_owned()),
             "a password of 9 bytes is out of range: 1 to 8",

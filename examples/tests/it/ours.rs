@@ -12,6 +12,7 @@ use std::{
 
 use failover_examples::{Event, Node, RouterSettings, Settings};
 use lab::Namespace;
+use vrrp_proto::AdvertInterval;
 
 /// A node that runs until it is crashed or stopped.
 pub(crate) struct Ours {
@@ -23,11 +24,18 @@ pub(crate) struct Ours {
 }
 
 impl Ours {
-    pub(crate) fn start(host: &Namespace, priority: u8, vip: &str, password: Option<&str>) -> Self {
+    pub(crate) fn start(
+        host: &Namespace,
+        version: u8,
+        priority: u8,
+        vip: &str,
+        password: Option<&str>,
+    ) -> Self {
         let settings = Settings {
             interface: "eth0".to_owned(),
             group: Ipv4Addr::new(224, 0, 0, 18),
-            interval_secs: 1,
+            version,
+            interval: AdvertInterval::DEFAULT,
             preempt: true,
             password: password.map(str::to_owned),
             routers: vec![RouterSettings { vrid: 51, priority, addresses: vec![vip.to_owned()] }],

@@ -10,7 +10,7 @@ use etherparse::{NetSlice, SlicedPacket};
 use lab::{Capture, Lan, Namespace};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use vip_netlink::Netlink;
-use vrrp_proto::{Advertisement, HOP_LIMIT, MULTICAST_V4};
+use vrrp_proto::{Endpoints, HOP_LIMIT, MULTICAST_V4, Packet};
 
 /// An advertisement seen on the LAN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,8 +93,9 @@ impl Watch {
                 continue;
             }
             assert_eq!((ip.header().ttl(), ip.header().destination_addr()), (HOP_LIMIT, MULTICAST_V4));
-            let advertisement = Advertisement::decode(ip.payload().payload).unwrap();
-            let (source, priority) = (ip.header().source_addr(), advertisement.priority().get());
+            let (source, destination) = (ip.header().source_addr(), ip.header().destination_addr());
+            let packet = Packet::new(Endpoints::V4 { source, destination }, HOP_LIMIT, ip.payload().payload);
+            let priority = packet.decode().unwrap().advertisement.priority().get();
             self.seen.push(Advert { at: frame.monotonic, source, priority });
         }
     }

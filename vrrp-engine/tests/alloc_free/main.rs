@@ -3,8 +3,8 @@
 
 use std::{net::Ipv4Addr, time::Duration};
 
-use vrrp_engine::{Config, Instant, Output, Received, VrrpRouter};
-use vrrp_proto::{Advertisement, MULTICAST_V4, Priority, Vrid};
+use vrrp_engine::{Config, Instant, Output, VrrpRouter};
+use vrrp_proto::{Advertisement, Endpoints, Packet, Priority, Vrid};
 
 #[global_allocator]
 static ALLOCATOR: lab::CountingAllocator = lab::CountingAllocator;
@@ -27,18 +27,17 @@ fn router(source: Ipv4Addr, priority: u8) -> VrrpRouter {
 /// Plays the LAN from one Master's timeout to the next; returns how many advertisements were sent and received.
 fn play(master: &mut VrrpRouter, backup: &mut VrrpRouter, source: Ipv4Addr, seconds: u32) -> (u64, u64) {
     let (mut sent, mut received) = (0, 0);
-    let mut buffer = [0; Advertisement::MAX_LEN];
+    let (mut buffer, endpoints) = ([0; Advertisement::MAX_LEN], Endpoints::multicast(source.into()));
     let end = master.poll_timeout().unwrap() + Duration::from_secs(u64::from(seconds));
     while let Some(now) = master.poll_timeout().filter(|now| *now < end) {
         master.handle_timeout(now);
         while let Some((_, output)) = master.poll_output() {
-            let Output::Advertise(advertisement) = output else {
+            let Output::Advertise(advertise) = output else {
                 continue;
             };
             sent += 1;
-            let bytes = advertisement.encode(&mut buffer).unwrap();
-            let packet = Received { interface: 1, source, destination: MULTICAST_V4, hop_limit: 255, bytes };
-            backup.handle_packet(now, packet).unwrap();
+            let bytes = advertise.encode(&mut buffer).unwrap();
+            backup.handle_packet(now, 1, &Packet::new(endpoints, 255, bytes)).unwrap();
             received += 1;
         }
         backup.handle_timeout(now);

@@ -1,13 +1,16 @@
 //! What can be configured, and what is refused in which words.
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
 
 use vrrp_engine::{Config, ConfigError};
 use vrrp_proto::{AdvertInterval, Priority, Vrid};
 
 use super::{OURS, builder};
 
-fn with_addresses(addresses: impl IntoIterator<Item = Ipv4Addr>) -> Result<Config, ConfigError> {
+fn with_addresses(addresses: impl IntoIterator<Item = impl Into<IpAddr>>) -> Result<Config, ConfigError> {
     Config::builder(Vrid::new(51).unwrap(), OURS, addresses).build()
 }
 
@@ -16,7 +19,7 @@ fn refuses_what_cannot_be_and_says_why() {
     let address = |last| Ipv4Addr::new(10, 0, 0, last);
     let many = |count: u32| (0..count).map(|n| Ipv4Addr::from(0x0a00_0000 + n));
     let errors = [
-        (with_addresses([]), "0 virtual addresses are out of range: 1 to 255"),
+        (with_addresses([] as [IpAddr; 0]), "0 virtual addresses are out of range: 1 to 255"),
         (with_addresses(many(256)), "256 virtual addresses are out of range: 1 to 255"),
         (with_addresses([Ipv4Addr::new(224, 0, 0, 9)]), "virtual address 224.0.0.9 is not a unicast address"),
         (with_addresses([Ipv4Addr::UNSPECIFIED]), "virtual address 0.0.0.0 is not a unicast address"),
@@ -25,7 +28,7 @@ fn refuses_what_cannot_be_and_says_why() {
         (builder(0).build(), "priority 0 is out of range: 1 to 254, or 255 for the owner of the addresses"),
         (
             builder(100).group(address(1)).build(),
-            "group 10.0.0.1 is not a multicast address: 224.0.0.0 to 239.255.255.255",
+            "group 10.0.0.1 is not a multicast address of the source's family: 224.0.0.0 to 239.255.255.255, or ff00::/8",
         ),
         (
             with_addresses([OURS]),

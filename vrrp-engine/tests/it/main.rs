@@ -6,35 +6,48 @@ mod drain;
 mod model;
 mod receive;
 mod rfc3768;
+mod rfc9568;
 mod router;
 mod sim;
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
 
-use vrrp_engine::{Config, ConfigBuilder, Instant, Output, VirtualRouter};
-use vrrp_proto::{Addresses, AdvertInterval, Advertisement, Authentication, Priority, Vrid};
+use vrrp_engine::{Advertise, Config, ConfigBuilder, Instant, Output, VirtualRouter};
+use vrrp_proto::{
+    Addresses, AdvertInterval, Advertisement, Authentication, Endpoints, Priority, Version, Vrid,
+};
 
 const VIPS: [[u8; 4]; 2] = [[192, 0, 2, 100], [192, 0, 2, 101]];
 
 /// This router's address; peers below and above it decide ties.
-const OURS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 10);
-const BELOW: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 9);
-const ABOVE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 11);
+const OURS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 10));
+const BELOW: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 9));
+const ABOVE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 11));
 
 /// The virtual router most tests use: VRID 51, one second, the two VIPs.
 fn builder(priority: u8) -> ConfigBuilder {
-    Config::builder(Vrid::new(51).unwrap(), OURS, VIPS.map(Ipv4Addr::from)).priority(Priority::new(priority))
+    Config::builder(Vrid::new(51).unwrap(), OURS, VIPS.map(IpAddr::from)).priority(Priority::new(priority))
 }
 
 fn config(priority: u8) -> Config {
     builder(priority).build().unwrap()
 }
 
-/// What a peer of that priority says of the virtual router.
+/// What a peer of that priority says of the virtual router, in version 2.
 fn advert(priority: u8) -> Advertisement<'static> {
-    let (vrid, interval) = (Vrid::new(51).unwrap(), AdvertInterval::DEFAULT);
-    Advertisement::v2(vrid, Priority::new(priority), interval, Addresses::V4(&VIPS), Authentication::None)
-        .unwrap()
+    advert_of(Version::V2, priority, AdvertInterval::DEFAULT)
+}
+
+fn advert_of(version: Version, priority: u8, interval: AdvertInterval) -> Advertisement<'static> {
+    let (vrid, priority, addresses) = (Vrid::new(51).unwrap(), Priority::new(priority), Addresses::V4(&VIPS));
+    let advertisement = match version {
+        Version::V2 => Advertisement::v2(vrid, priority, interval, addresses, Authentication::None),
+        Version::V3 => Advertisement::v3(vrid, priority, interval, addresses),
+    };
+    advertisement.unwrap()
 }
 
 /// A moment in microseconds since the epoch.
@@ -56,8 +69,9 @@ enum Did {
 
 fn keep(output: Output<'_>) -> Did {
     match output {
-        Output::Advertise(advertisement) => {
+        Output::Advertise(Advertise { advertisement, endpoints, .. }) => {
             assert_eq!(advertisement.addresses(), Addresses::V4(&VIPS));
+            assert_eq!(endpoints, Endpoints::multicast(OURS));
             Did::Advertise(advertisement.priority().get())
         }
         Output::Acquire(addresses) => {

@@ -1,25 +1,29 @@
 //! The receive checks of RFC 3768 §7.1: each failure has its cause and its counter, and moves nothing else.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use proptest::prelude::*;
-use vrrp_engine::{Discard, Instant, Output, Received, RouterStats, State, Stats, VrrpRouter};
+use vrrp_engine::{Discard, Instant, Output, RouterStats, State, Stats, VrrpRouter};
 use vrrp_proto::{
-    Addresses, AdvertInterval, Advertisement, Authentication, MULTICAST_V4, ParseError, Password, Priority,
-    Vrid,
+    Addresses, AdvertInterval, Advertisement, AuthError, Authentication, Checksum, Endpoints, MULTICAST_V4,
+    Packet, ParseError, Password, Priority, Violation, Vrid,
 };
 
 use super::{ABOVE, BELOW, OURS, SEC, VIPS, advert, at, builder};
 
 const ETH0: u32 = 7;
 
-fn packet(bytes: &[u8]) -> Received<'_> {
-    Received { interface: ETH0, source: ABOVE, destination: MULTICAST_V4, hop_limit: 255, bytes }
+fn packet(bytes: &[u8]) -> Packet<'_> {
+    packet_to(MULTICAST_V4.into(), bytes)
+}
+
+fn packet_to(destination: IpAddr, bytes: &[u8]) -> Packet<'_> {
+    Packet::new(Endpoints::new(ABOVE, destination).unwrap(), 255, bytes)
 }
 
 fn bytes(advertisement: &Advertisement<'_>) -> Vec<u8> {
     let mut buffer = [0; Advertisement::MAX_LEN];
-    advertisement.encode(&mut buffer).unwrap().to_vec()
+    advertisement.encode(&Endpoints::multicast(ABOVE), Checksum::default(), &mut buffer).unwrap().to_vec()
 }
 
 fn router(priority: u8) -> VrrpRouter {
@@ -35,9 +39,13 @@ fn stats(router: &VrrpRouter) -> Stats {
 }
 
 /// Hands the packet in, and asserts that it changed nothing but counters.
-fn discard(router: &mut VrrpRouter, packet: Received<'_>) -> Discard {
+fn discard(router: &mut VrrpRouter, packet: Packet<'_>) -> Discard {
+    discard_on(ETH0, router, packet)
+}
+
+fn discard_on(interface: u32, router: &mut VrrpRouter, packet: Packet<'_>) -> Discard {
     let before = (router.poll_timeout(), router.iter().next().unwrap().1.state());
-    let discard = router.handle_packet(at(SEC), packet).unwrap_err();
+    let discard = router.handle_packet(at(SEC), interface, &packet).unwrap_err();
     assert!(router.poll_output().is_none());
     assert_eq!((router.poll_timeout(), router.iter().next().unwrap().1.state()), before);
     discard
@@ -63,19 +71,20 @@ fn s7_1_each_failure_before_the_virtual_router_is_known_has_its_counter() {
         (254, ETH0, good.clone(), |stats| stats.ip_ttl_errors),
         (255, ETH0, head, |stats| stats.packet_length_errors),
         (255, ETH0, short, |stats| stats.packet_length_errors),
-        (255, ETH0, with(0, 0x31), |stats| stats.version_errors),
+        (255, ETH0, with(0, 0x41), |stats| stats.version_errors),
         (255, ETH0, with(0, 0x22), |stats| stats.invalid_type_pkts_rcvd),
         (255, ETH0, with(3, 0), |stats| stats.address_count_errors),
         (255, ETH0, broken, |stats| stats.checksum_errors),
         (255, ETH0, with(1, 0), |stats| stats.vrid_errors),
         (255, ETH0, with(1, 52), |stats| stats.vrid_errors),
         (255, 8, good.clone(), |stats| stats.vrid_errors),
-        (255, ETH0, with(4, 2), |stats| stats.invalid_auth_type),
+        (255, ETH0, with(4, 3), |stats| stats.invalid_auth_type),
         (255, ETH0, with(5, 0), |stats| stats.zero_interval_errors),
     ];
     for (hop_limit, interface, bytes, counter) in cases {
         let mut router = router(100);
-        let cause = discard(&mut router, Received { hop_limit, interface, ..packet(&bytes) });
+        let cause =
+            discard_on(interface, &mut router, Packet::new(Endpoints::multicast(ABOVE), hop_limit, &bytes));
         assert_eq!((router.stats().received, counter(&router.stats())), (1, 1), "{cause}");
         assert_eq!(sum(&router), 1, "{cause}: another counter moved too");
     }
@@ -92,15 +101,15 @@ fn s7_1_each_failure_of_a_virtual_router_has_its_counter() {
     let good = bytes(&advert(200));
 
     let mut plain = router(100);
-    let unicast = Received { destination: OURS, ..packet(&good) };
-    assert_eq!(discard(&mut plain, unicast), Discard::Destination(OURS));
+    let unicast = packet_to(OURS, &good);
+    assert_eq!(discard(&mut plain, unicast), Violation::Destination(OURS).into());
     assert_eq!(stats(&plain).destination_errors, 1);
     let simple = with(AdvertInterval::DEFAULT, password("secret"));
-    assert_eq!(discard(&mut plain, packet(&simple)), Discard::AuthTypeMismatch { ours: 0, theirs: 1 });
+    assert_eq!(discard(&mut plain, packet(&simple)), mismatch(0, 1));
     assert_eq!(stats(&plain).auth_type_mismatches, 1);
     let slow = with(interval, Authentication::None);
     assert!(
-        matches!(discard(&mut plain, packet(&slow)), Discard::Interval { theirs, .. } if theirs == interval)
+        matches!(discard(&mut plain, packet(&slow)), Discard::Rule(Violation::Interval { theirs, .. }) if theirs == interval)
     );
     assert_eq!(stats(&plain).interval_errors, 1);
 
@@ -110,11 +119,30 @@ fn s7_1_each_failure_of_a_virtual_router_has_its_counter() {
     assert_eq!(stats(&secret).not_running, 1);
     secret.start(Instant::EPOCH);
     while secret.poll_output().is_some() {}
-    assert_eq!(discard(&mut secret, packet(&good)), Discard::AuthTypeMismatch { ours: 1, theirs: 0 });
+    assert_eq!(discard(&mut secret, packet(&good)), mismatch(1, 0));
     let wrong = with(AdvertInterval::DEFAULT, password("secreT"));
-    assert_eq!(discard(&mut secret, packet(&wrong)), Discard::AuthFailure);
+    assert_eq!(discard(&mut secret, packet(&wrong)), Violation::Auth(AuthError::Password).into());
     assert_eq!(stats(&secret).auth_failures, 1);
-    assert!(secret.handle_packet(at(SEC), packet(&simple)).is_ok());
+    assert!(secret.handle_packet(at(SEC), ETH0, &packet(&simple)).is_ok());
+}
+
+fn mismatch(ours: u8, theirs: u8) -> Discard {
+    Violation::Auth(AuthError::TypeMismatch { ours, theirs }).into()
+}
+
+#[test]
+fn what_version_2_has_no_use_for_is_counted() {
+    let (vrid, priority, interval) = (Vrid::new(51).unwrap(), Priority::new(200), AdvertInterval::DEFAULT);
+    let mut router = router(100);
+    let v3 = bytes(&Advertisement::v3(vrid, priority, interval, Addresses::V4(&VIPS)).unwrap());
+    assert!(matches!(discard(&mut router, packet(&v3)), Discard::Rule(Violation::Version(_))));
+    assert_eq!(stats(&router).version_errors, 1);
+
+    let trailer = [&[1, 1][..], &[0; 26]].concat();
+    let with_trailer = [bytes(&advert(200)), trailer].concat();
+    let cause = discard(&mut router, packet(&with_trailer));
+    assert_eq!(cause, Violation::Auth(AuthError::UnexpectedTrailer).into());
+    assert_eq!(stats(&router).packet_length_errors, 1);
 }
 
 #[test]
@@ -124,8 +152,8 @@ fn our_own_packets_come_back_without_effect() {
     router.handle_timeout(now);
     while router.poll_output().is_some() {}
     let ours = bytes(&advert(100));
-    let echo = Received { source: OURS, ..packet(&ours) };
-    assert_eq!(discard(&mut router, echo), Discard::OwnAddress);
+    let echo = Packet::new(Endpoints::multicast(OURS), 255, &ours);
+    assert_eq!(discard(&mut router, echo), Violation::OwnAddress.into());
     assert_eq!(stats(&router).own_address, 1);
 }
 
@@ -145,7 +173,7 @@ fn s7_1_another_list_of_addresses_is_counted_and_taken() {
         let advertisement =
             Advertisement::v2(vrid, Priority::new(200), interval, Addresses::V4(list), Authentication::None)
                 .unwrap();
-        router.handle_packet(at(SEC), packet(&bytes(&advertisement))).unwrap();
+        router.handle_packet(at(SEC), ETH0, &packet(&bytes(&advertisement))).unwrap();
         assert_eq!(stats(&router).address_list_errors, errors, "{list:?}");
         assert_eq!(stats(&router).advertisement_rcvd, 1);
     }
@@ -185,6 +213,9 @@ fn sum(router: &VrrpRouter) -> u64 {
             + stats.auth_failures
             + stats.interval_errors
             + stats.own_address
+            + stats.version_errors
+            + stats.packet_length_errors
+            + stats.other_errors
     });
     global + own.sum::<u64>()
 }
@@ -212,9 +243,9 @@ proptest! {
             router.handle_timeout(now);
             while router.poll_output().is_some() {}
             let before = (router.poll_timeout(), router.iter().next().unwrap().1.state());
-            let destination = if *wrong_destination { Ipv4Addr::new(224, 0, 0, 5) } else { MULTICAST_V4 };
-            let packet = Received { hop_limit: *hop_limit, source: BELOW, destination, ..packet(&soup) };
-            if router.handle_packet(now, packet).is_err() {
+            let destination = if *wrong_destination { Ipv4Addr::new(224, 0, 0, 5) } else { MULTICAST_V4 }.into();
+            let packet = Packet::new(Endpoints::new(BELOW, destination).unwrap(), *hop_limit, &soup);
+            if router.handle_packet(now, ETH0, &packet).is_err() {
                 prop_assert_eq!((router.poll_timeout(), router.iter().next().unwrap().1.state()), before);
                 prop_assert!(router.poll_output().is_none());
             }
@@ -227,7 +258,7 @@ proptest! {
 /// Makes the checksum right again, so that only another fault is left.
 fn fix_checksum(message: &mut [u8]) {
     message[6..8].fill(0);
-    if let Err(ParseError::Checksum { computed, .. }) = Advertisement::decode(message) {
+    if let Err(ParseError::Checksum { computed, .. }) = packet(message).decode() {
         message[6..8].copy_from_slice(&computed.to_be_bytes());
     }
 }
@@ -243,7 +274,7 @@ fn a_flood_of_rejected_packets_does_not_silence_a_master() {
     let mut sent = 0;
     for milli in 0..10_000 {
         let now = start + std::time::Duration::from_millis(milli);
-        router.handle_packet(now, packet(&soup)).unwrap_err();
+        router.handle_packet(now, ETH0, &packet(&soup)).unwrap_err();
         router.handle_timeout(now);
         while let Some((_, output)) = router.poll_output() {
             assert!(matches!(output, Output::Advertise(_)));

@@ -2,8 +2,8 @@
 
 use std::{net::Ipv4Addr, time::Duration};
 
-use vrrp_engine::{Config, ConfigError, Instant, Output, Received, State, VrrpRouter};
-use vrrp_proto::{Advertisement, MULTICAST_V4, Priority, Vrid};
+use vrrp_engine::{Config, ConfigError, Instant, Output, State, VrrpRouter};
+use vrrp_proto::{Advertisement, Endpoints, Packet, Priority, Vrid};
 
 use super::{OURS, SEC, at};
 
@@ -33,14 +33,11 @@ fn a_packet_reaches_the_virtual_router_of_its_interface_and_number_and_no_other(
     let mut peer = VrrpRouter::new();
     peer.add(1, config(51, 255)).unwrap();
     peer.start(Instant::EPOCH);
-    let Some((_, Output::Advertise(advertisement))) = peer.poll_output() else {
-        panic!("an owner advertises")
-    };
-    let bytes = advertisement.encode(&mut buffer).unwrap();
-    let source = Ipv4Addr::new(192, 0, 2, 11);
+    let Some((_, Output::Advertise(advertise))) = peer.poll_output() else { panic!("an owner advertises") };
+    let endpoints = Endpoints::multicast([192, 0, 2, 11].into());
+    let bytes = advertise.encode(&mut buffer).unwrap();
 
-    let packet = Received { interface: 2, source, destination: MULTICAST_V4, hop_limit: 255, bytes };
-    assert_eq!(router.handle_packet(at(SEC), packet), Ok(ids[2]));
+    assert_eq!(router.handle_packet(at(SEC), 2, &Packet::new(endpoints, 255, bytes)), Ok(ids[2]));
 
     let heard: Vec<_> = router.iter().map(|(id, router)| (id, router.master().is_some())).collect();
     assert_eq!(heard, [(ids[0], false), (ids[1], false), (ids[2], true)]);
@@ -89,8 +86,8 @@ fn shutdown_reaches_all_and_leaves_no_deadline() {
     router.shutdown(at(SEC));
     let mut released = Vec::new();
     while let Some((id, output)) = router.poll_output() {
-        if let Output::Advertise(advertisement) = output {
-            assert_eq!(advertisement.priority(), Priority::RELEASE);
+        if let Output::Advertise(advertise) = output {
+            assert_eq!(advertise.advertisement.priority(), Priority::RELEASE);
             released.push(id.vrid.get());
         }
     }

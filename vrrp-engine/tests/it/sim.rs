@@ -4,8 +4,8 @@
 use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
 
 use proptest::prelude::*;
-use vrrp_engine::{Config, Instant, Output, Preempt, Received, State, VrrpRouter};
-use vrrp_proto::{Advertisement, MULTICAST_V4, Priority, Vrid};
+use vrrp_engine::{Config, Instant, Output, Preempt, State, VrrpRouter};
+use vrrp_proto::{Advertisement, Endpoints, Packet, Priority, Vrid};
 
 /// Small, seeded and good enough to shake dice with (xorshift64*).
 struct Dice(u64);
@@ -104,9 +104,8 @@ impl Lan {
             host.waiting.push((source, bytes));
             return;
         }
-        let packet =
-            Received { interface: 1, source, destination: MULTICAST_V4, hop_limit: 255, bytes: &bytes };
-        host.router.handle_packet(self.now, packet).unwrap();
+        let packet = Packet::new(Endpoints::multicast(source.into()), 255, &bytes);
+        host.router.handle_packet(self.now, 1, &packet).unwrap();
         self.drain(to);
     }
 
@@ -124,9 +123,9 @@ impl Lan {
         let mut sent = Vec::new();
         while let Some((_, output)) = self.hosts[from].router.poll_output() {
             match output {
-                Output::Advertise(advertisement) => {
+                Output::Advertise(advertise) => {
                     let mut buffer = [0; Advertisement::MAX_LEN];
-                    sent.push(advertisement.encode(&mut buffer).unwrap().to_vec());
+                    sent.push(advertise.encode(&mut buffer).unwrap().to_vec());
                 }
                 Output::Acquire(_) => self.hosts[from].holds = true,
                 Output::Release(_) => self.hosts[from].holds = false,

@@ -1,11 +1,13 @@
 //! The clauses of RFC 3768 §5 and §7.1 (and RFC 2338 §5.3.10) that bytes alone can keep or break.
 
+use std::time::Duration;
+
 use vrrp_proto::{
-    Addresses, AdvertInterval, Advertisement, Authentication, BufferTooSmall, FieldError, ParseError,
-    Password, Priority, Vrid,
+    Addresses, AdvertInterval, Advertisement, Authentication, Checksum, EncodeError, Family, FieldError,
+    ParseError, Password, Priority, Version, Vrid,
 };
 
-use super::{advertisement, encoded, password, usual, with_byte};
+use super::{VIPS_V6, decode, encoded, multicast, password, secs, usual, v2, vrid, with_byte};
 
 #[test]
 fn s5_1_lays_the_packet_out() {
@@ -16,9 +18,9 @@ fn s5_1_lays_the_packet_out() {
 
 #[test]
 fn s5_3_1_any_other_version_is_refused() {
-    for version in (0..16).filter(|version| *version != 2) {
+    for version in (0..16).filter(|version| ![2, 3].contains(version)) {
         let message = with_byte(encoded(&usual()), 0, version << 4 | 1);
-        assert_eq!(Advertisement::decode(&message), Err(ParseError::Version(version)));
+        assert_eq!(decode(&message), Err(ParseError::Version(version)));
     }
 }
 
@@ -26,14 +28,14 @@ fn s5_3_1_any_other_version_is_refused() {
 fn s5_3_2_any_other_type_is_refused() {
     for kind in (0..16).filter(|kind| *kind != 1) {
         let message = with_byte(encoded(&usual()), 0, 0x20 | kind);
-        assert_eq!(Advertisement::decode(&message), Err(ParseError::Type(kind)));
+        assert_eq!(decode(&message), Err(ParseError::Type(kind)));
     }
 }
 
 #[test]
 fn s5_3_3_vrid_0_is_refused() {
     let message = with_byte(encoded(&usual()), 1, 0);
-    assert_eq!(Advertisement::decode(&message), Err(ParseError::Vrid));
+    assert_eq!(decode(&message), Err(ParseError::Vrid));
     assert_eq!(Vrid::new(0), Err(FieldError::Vrid));
 }
 
@@ -41,22 +43,22 @@ fn s5_3_3_vrid_0_is_refused() {
 fn s5_3_4_every_priority_is_read() {
     for priority in 0..=255 {
         let message = with_byte(encoded(&usual()), 2, priority);
-        assert_eq!(Advertisement::decode(&message).unwrap().priority(), Priority::new(priority));
+        assert_eq!(decode(&message).unwrap().advertisement.priority(), Priority::new(priority));
     }
 }
 
 #[test]
 fn s5_3_5_no_addresses_are_refused() {
     let message = with_byte(encoded(&usual())[..16].to_vec(), 3, 0);
-    assert_eq!(Advertisement::decode(&message), Err(ParseError::NoAddresses));
+    assert_eq!(decode(&message), Err(ParseError::NoAddresses));
 }
 
 #[test]
 fn s5_3_5_up_to_255_addresses_are_carried_and_no_more() {
     let list: Vec<_> = (0..=255).map(|last| [10, 0, 0, last]).collect();
-    let message = encoded(&advertisement(&list[..255], Authentication::None));
-    assert_eq!(message.len(), Advertisement::MAX_LEN);
-    assert_eq!(Advertisement::decode(&message).unwrap().addresses(), Addresses::V4(&list[..255]));
+    let message = encoded(&v2(&list[..255], Authentication::None));
+    assert_eq!(message.len(), 8 + 255 * 4 + 8);
+    assert_eq!(decode(&message).unwrap().advertisement.addresses(), Addresses::V4(&list[..255]));
     for refused in [&list[..0], &list[..]] {
         let result = Advertisement::v2(
             Vrid::new(1).unwrap(),
@@ -71,26 +73,26 @@ fn s5_3_5_up_to_255_addresses_are_carried_and_no_more() {
 
 #[test]
 fn s5_3_6_any_other_authentication_type_is_refused() {
-    for auth_type in 2..=255 {
+    for auth_type in 3..=255 {
         let message = with_byte(encoded(&usual()), 4, auth_type);
-        assert_eq!(Advertisement::decode(&message), Err(ParseError::AuthType(auth_type)));
+        assert_eq!(decode(&message), Err(ParseError::AuthType(auth_type)));
     }
 }
 
 #[test]
 fn s5_3_7_an_interval_of_0_is_refused() {
     let message = with_byte(encoded(&usual()), 5, 0);
-    assert_eq!(Advertisement::decode(&message), Err(ParseError::Interval));
-    assert_eq!(AdvertInterval::from_secs(0), Err(FieldError::AdvertInterval { secs: 0 }));
+    assert_eq!(decode(&message), Err(ParseError::Interval));
+    assert_eq!(AdvertInterval::from_secs(0), Err(FieldError::AdvertInterval { interval: Duration::ZERO }));
 }
 
 #[test]
 fn s5_3_8_one_wrong_bit_anywhere_fails_the_checksum_or_an_earlier_check() {
-    let good = encoded(&advertisement(&[[192, 0, 2, 1]], password("secret")));
+    let good = encoded(&v2(&[[192, 0, 2, 1]], password("secret")));
     for bit in 0..good.len() * 8 {
         let mut message = good.clone();
         message[bit / 8] ^= 1 << (bit % 8);
-        let error = Advertisement::decode(&message).unwrap_err();
+        let error = decode(&message).unwrap_err();
         let earlier =
             matches!(error, ParseError::Version(_) | ParseError::Type(_) | ParseError::Length { .. });
         let count = bit / 8 == 3 && error == ParseError::NoAddresses;
@@ -103,7 +105,7 @@ fn s5_3_8_a_wrong_checksum_is_reported_with_the_right_one() {
     let mut message = encoded(&usual());
     let right = u16::from_be_bytes([message[6], message[7]]);
     message[6..8].fill(0);
-    assert_eq!(Advertisement::decode(&message), Err(ParseError::Checksum { found: 0, computed: right }));
+    assert_eq!(decode(&message), Err(ParseError::Checksum { found: 0, computed: right }));
 }
 
 #[test]
@@ -111,12 +113,12 @@ fn s5_3_10_authentication_data_of_type_0_is_zero_on_transmit_and_ignored_on_rece
     let message = encoded(&usual());
     assert_eq!(message[message.len() - 8..], [0; 8]);
     let message = with_byte(message, 20, 0xaa);
-    assert_eq!(Advertisement::decode(&message), Ok(usual()));
+    assert_eq!(decode(&message).unwrap().advertisement, usual());
 }
 
 #[test]
 fn rfc2338_s5_3_10_a_password_is_filled_up_with_zeros() {
-    let message = encoded(&advertisement(&[[192, 0, 2, 1]], password("s3cr3t")));
+    let message = encoded(&v2(&[[192, 0, 2, 1]], password("s3cr3t")));
     assert_eq!(message[4], 1);
     assert_eq!(&message[12..], b"s3cr3t\0\0");
 }
@@ -138,7 +140,7 @@ fn s7_1_a_packet_cut_anywhere_is_refused_for_its_length() {
             0..8 => ParseError::Truncated { len },
             _ => ParseError::Length { expected: message.len(), actual: len },
         };
-        assert_eq!(Advertisement::decode(&message[..len]), Err(expected));
+        assert_eq!(decode(&message[..len]), Err(expected));
     }
 }
 
@@ -147,30 +149,45 @@ fn s7_1_a_packet_with_bytes_too_many_is_refused_for_its_length() {
     for excess in 1..=64 {
         let mut message = encoded(&usual());
         message.resize(message.len() + excess, 0);
-        assert_eq!(
-            Advertisement::decode(&message),
-            Err(ParseError::Length { expected: 24, actual: 24 + excess })
-        );
+        assert_eq!(decode(&message), Err(ParseError::Length { expected: 24, actual: 24 + excess }));
     }
 }
 
 #[test]
 fn a_buffer_too_small_is_left_alone() {
+    let too_small = EncodeError::BufferTooSmall { needed: 24, available: 23 };
+    let (endpoints, checksum) = (multicast(Family::V4), Checksum::default());
     let mut buffer = [0xaa; 23];
-    let error = usual().encode(&mut buffer).unwrap_err();
-    assert_eq!((error.needed, error.available), (24, 23));
+    assert_eq!(usual().encode(&endpoints, checksum, &mut buffer), Err(too_small));
     assert_eq!(buffer, [0xaa; 23]);
 
     let mut place = &mut buffer[..];
-    let BufferTooSmall { needed, available, .. } = usual().put(&mut place).unwrap_err();
-    assert_eq!((needed, available), (24, 23));
+    assert_eq!(usual().put(&endpoints, checksum, &mut place), Err(too_small));
     assert_eq!(buffer, [0xaa; 23]);
 }
 
 #[test]
 fn encode_leaves_what_is_behind_the_packet_alone() {
     let mut buffer = [0xaa; 30];
-    assert_eq!(usual().encode(&mut buffer).unwrap().len(), 24);
+    let message = usual().encode(&multicast(Family::V4), Checksum::default(), &mut buffer).unwrap();
+    assert_eq!(message.len(), 24);
     assert_eq!(buffer[24..], [0xaa; 6]);
     assert_eq!(buffer[..24], encoded(&usual()));
+}
+
+#[test]
+fn version_2_carries_whole_seconds_and_ipv4_and_nothing_else() {
+    let with = |interval, addresses| {
+        Advertisement::v2(vrid(), Priority::DEFAULT, interval, addresses, Authentication::None).unwrap_err()
+    };
+    let addresses = Addresses::V4(&[[192, 0, 2, 1]]);
+    for centis in [1, 50, 150, 4095] {
+        let interval = AdvertInterval::from_centis(centis).unwrap();
+        let refused =
+            FieldError::IntervalOfVersion { interval: interval.as_duration(), version: Version::V2 };
+        assert_eq!(with(interval, addresses), refused);
+    }
+    assert_eq!(with(secs(1), Addresses::V6(&VIPS_V6)), FieldError::FamilyOfVersion);
+    assert_eq!(secs(255).as_duration(), Duration::from_secs(255));
+    assert_eq!((secs(255).as_secs(), secs(255).as_centis()), (Some(255), None));
 }

@@ -1,11 +1,13 @@
 //! The composed crates on a LAN with real peers.
 #![allow(clippy::unwrap_used, reason = "a test that unwraps an error has failed")]
 
+mod captures;
 mod interop;
 mod keepalived;
 mod node;
 mod ours;
 mod watch;
+mod watch_advertisements;
 
 fn main() -> std::process::ExitCode {
     lab::run_tests(lab::tests![
@@ -19,5 +21,21 @@ fn main() -> std::process::ExitCode {
         node::an_owner_keeps_the_addresses_that_are_its_own,
         node::a_master_that_cannot_have_its_address_gives_up_its_office,
         node::what_cannot_be_is_refused_in_one_sentence,
+        watch_advertisements::it_says_of_each_packet_of_keepalived_what_tcpdump_says,
+        watch_advertisements::it_notes_what_tcpdump_does_not_say,
+        watch_advertisements::it_says_why_a_packet_would_be_discarded_and_counts_it,
+        watch_advertisements::what_the_capture_cut_off_is_not_held_against_a_packet,
+        watch_advertisements::byte_order_and_unit_of_time_make_no_difference,
+        watch_advertisements::links_and_vlan_tags_make_no_difference,
+        watch_advertisements::extension_headers_are_skipped_and_fragments_said_so,
+        watch_advertisements::keys_tell_what_is_authentic,
+        watch_advertisements::a_trailer_is_checked_at_the_time_of_its_capture,
+        watch_advertisements::json_holds_what_was_read_or_why_not,
+        watch_advertisements::what_is_no_capture_is_refused_in_one_sentence,
+        watch_advertisements::every_beginning_of_a_capture_is_read_as_far_as_it_goes,
+        watch_advertisements::no_damage_to_a_capture_is_more_than_an_error,
+        watch_advertisements::a_reader_that_has_gone_is_no_error,
+        watch_advertisements::on_a_lan_it_hears_a_group_that_its_host_has_not_joined,
+        watch_advertisements::an_interface_that_is_down_is_said_so,
     ])
 }

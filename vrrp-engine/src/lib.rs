@@ -1,6 +1,6 @@
 //! What a VRRP router does next.
 //!
-//! VRRP (RFC 3768) lets a group of hosts share an IP address that outlives any of them. This crate is its state
+//! VRRP (RFC 3768, RFC 9568) lets a group of hosts share an IP address that outlives any of them. This crate is its state
 //! machine and nothing else: no socket, clock, thread or log. You tell it what happened and when ([`VrrpRouter`]'s
 //! `handle_*` methods and verbs), it tells you what to do ([`Output`]) and when to come back
 //! ([`poll_timeout`](VrrpRouter::poll_timeout)). So it runs the same under any event loop, on a simulated LAN, and in
@@ -81,9 +81,9 @@
 //! - A caller that polls late is told what holds now; orders do not pile up.
 //! - In steady state nothing allocates.
 //!
-//! # Beyond RFC 3768
+//! # Beyond the RFCs
 //!
-//! Two things RFC 3768 leaves out, for neighbours that a split has misled: a Master that hears a worse one announces its
+//! Two things they leave out, for neighbours that a split has misled: a Master that hears a worse one announces its
 //! addresses again (at most once an interval; one that says it stops is such a Master too), and a Master that gives way says
 //! so first ([`Farewell`]).
 //!

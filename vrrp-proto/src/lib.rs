@@ -102,6 +102,7 @@ mod serialize;
 mod trailer;
 mod v2;
 mod v3;
+mod violation;
 
 pub use addresses::Addresses;
 pub use advertisement::Advertisement;
@@ -119,8 +120,9 @@ pub use fields::{
 };
 pub use packet::{Decoded, Packet};
 pub use prepared::Prepared;
-pub use rules::{AcceptChecksum, Notes, OnMismatch, Rules, UnicastPeer, Violation};
+pub use rules::{AcceptChecksum, Notes, OnMismatch, Rules, UnicastPeer};
 pub use trailer::Trailer;
+pub use violation::Violation;
 
 /// The README's example runs.
 #[cfg(doctest)]

@@ -253,7 +253,7 @@ pub(crate) fn a_trailer_is_checked_at_the_time_of_its_capture() {
         [
             "(auth_hmac with key 7; authentic)",
             ", which was [auth-failures]",
-            "made 61 s ago, which is too far off [auth-failures]",
+            "made 61s ago, which is too far off [auth-failures]",
             "the trailer of auth_hmac is missing [auth-failures]",
         ],
     );

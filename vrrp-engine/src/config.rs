@@ -1,11 +1,12 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::{net::IpAddr, time::Duration};
 
-use thiserror::Error;
 use vrrp_proto::{
     AcceptChecksum, Addresses, AdvertInterval, Advertisement, Authentication, Checksum, Endpoints, Family,
     Priority, Rules, Version, Vrid,
 };
+
+use crate::ConfigError;
 
 /// What one virtual router is to be, on this router (RFC 9568 §6.1).
 ///
@@ -404,97 +405,6 @@ pub enum Reassert {
     Advertise,
     /// It does not: RFC 3768 §6.4.3, and keepalived's `lower_prio_no_advert`.
     Stay,
-}
-
-/// Says which value of a configuration can't be. The operator is to blame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// No addresses, or more than an advertisement can carry.
-    #[error("{count} virtual addresses are out of range: 1 to 255")]
-    AddressCount {
-        /// How many there were.
-        count: usize,
-    },
-    /// A virtual address that no host can have.
-    #[error("virtual address {address} is not a unicast address")]
-    Address {
-        /// The address.
-        address: IpAddr,
-    },
-    /// A virtual address given twice.
-    #[error("virtual address {address} is given twice")]
-    DuplicateAddress {
-        /// The address.
-        address: IpAddr,
-    },
-    /// A virtual address of another family than the source.
-    #[error("virtual address {address} is not of the family of source address {source_address}")]
-    Family {
-        /// The address.
-        address: IpAddr,
-        /// The source address.
-        source_address: IpAddr,
-    },
-    /// A source address that no host can have.
-    #[error("source address {source_address} is not a unicast address")]
-    Source {
-        /// The address.
-        source_address: IpAddr,
-    },
-    /// A group that is not a multicast address.
-    #[error(
-        "group {group} is not a multicast address of the source's family: 224.0.0.0 to 239.255.255.255, or ff00::/8"
-    )]
-    Group {
-        /// The address.
-        group: IpAddr,
-    },
-    /// Priority 0, which only a Master that ends sends.
-    #[error("priority 0 is out of range: 1 to 254, or 255 for the owner of the addresses")]
-    PriorityRelease,
-    /// Version 2 with IPv6 addresses, which it does not know.
-    #[error("VRRP version 2 knows no IPv6 addresses: use version 3")]
-    VersionOfFamily,
-    /// An interval that the version cannot carry.
-    #[error("an advertisement interval of {interval} is out of range for version {version}: {}", range(*.version))]
-    Interval {
-        /// The interval given.
-        interval: AdvertInterval,
-        /// The version.
-        version: Version,
-    },
-    /// A password in version 3, which has no authentication.
-    #[error("VRRP version 3 has no authentication: use version 2")]
-    AuthenticationOfVersion,
-    /// An Authentication Header, which this release of the engine does not make.
-    #[error("authentication by an IP Authentication Header is not supported")]
-    AuthenticationHeader,
-    /// The source is one of the virtual addresses, so this router owns it, but the priority is not the owner's.
-    #[error(
-        "source address {source_address} is one of the virtual addresses, which asks for priority 255, not {priority}"
-    )]
-    NotOwner {
-        /// The address.
-        source_address: IpAddr,
-        /// The priority given.
-        priority: Priority,
-    },
-    /// A second virtual router of the same number on one interface.
-    #[error("virtual router {vrid} is already configured on interface {interface}")]
-    DuplicateVrid {
-        /// The number.
-        vrid: Vrid,
-        /// The interface's index.
-        interface: u32,
-    },
-}
-
-const fn range(version: Version) -> &'static str {
-    match version {
-        Version::V2 => "1 to 255 whole seconds",
-        Version::V3 => "0.01 s to 40.95 s",
-    }
 }
 
 fn is_host(address: IpAddr) -> bool {

@@ -107,14 +107,16 @@ extern crate std;
 mod config;
 mod deadlines;
 mod discard;
+mod error;
 mod output;
 mod stats;
 mod time;
 mod virtual_router;
 mod vrrp_router;
 
-pub use config::{Config, ConfigBuilder, ConfigError, Farewell, Preempt, Reassert};
+pub use config::{Config, ConfigBuilder, Farewell, Preempt, Reassert};
 pub use discard::Discard;
+pub use error::ConfigError;
 pub use output::{Advertise, Output, Peer, Reason, State, Transition};
 pub use stats::{RouterStats, Stats};
 #[cfg(feature = "std")]

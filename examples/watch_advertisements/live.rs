@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use lab::all_frames_of;
 use nix::{
     cmsg_space,
     errno::Errno,
@@ -15,7 +16,7 @@ use nix::{
     },
     time::{ClockId, clock_gettime},
 };
-use socket2::{Domain, SockAddr, SockAddrStorage, SockFilter, Socket, Type};
+use socket2::{Domain, SockFilter, Socket, Type};
 use vip_netlink::Netlink;
 use vrrp_proto::{AH_PROTOCOL, PROTOCOL};
 
@@ -208,25 +209,6 @@ fn add_membership(socket: &Socket, interface: i32, kind: libc::c_ushort) -> io::
         )
     };
     Ok(Errno::result(outcome).map(drop)?)
-}
-
-fn all_frames_of(interface: i32) -> SockAddr {
-    let address = libc::sockaddr_ll {
-        sll_family: libc::AF_PACKET as u16,
-        sll_protocol: (libc::ETH_P_ALL as u16).to_be(),
-        sll_ifindex: interface,
-        sll_hatype: 0,
-        sll_pkttype: 0,
-        sll_halen: 0,
-        sll_addr: [0; 8],
-    };
-    let mut storage = SockAddrStorage::zeroed();
-    // SAFETY: a sockaddr_ll is plain data and fits into the storage, which the length given covers.
-    #[expect(unsafe_code, reason = "neither socket2 nor nix builds a sockaddr_ll")]
-    unsafe {
-        *storage.view_as() = address;
-        SockAddr::new(storage, size_of::<libc::sockaddr_ll>() as libc::socklen_t)
-    }
 }
 
 /// Returns what kind of link a bound socket is on: `ARPHRD_*` of linux/if_arp.h.

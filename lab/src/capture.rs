@@ -95,7 +95,9 @@ pub struct Frame<'a> {
     pub outgoing: bool,
 }
 
-fn all_frames_of(interface: i32) -> SockAddr {
+/// Returns the address of packet(7) that a packet socket is bound to, to see all frames of an interface, given by its index.
+#[must_use]
+pub fn all_frames_of(interface: i32) -> SockAddr {
     let address = libc::sockaddr_ll {
         sll_family: libc::AF_PACKET as u16,
         sll_protocol: (libc::ETH_P_ALL as u16).to_be(),

@@ -1,9 +1,8 @@
 //! Hosts in network namespaces, for the tests and examples of the family.
 //!
 //! A [`Namespace`] is a host, a [`Lan`] the switch between hosts, a [`Capture`] the look at one cable; [`Stalls`] tells when
-//! the machine itself stood still. Namespaces have no
-//! names and live by file descriptors alone, so that everything vanishes with the process, however it ends. No root is
-//! needed where user namespaces are allowed, and no other program at all.
+//! the machine itself stood still. Namespaces have no names and live by file descriptors alone, so that everything vanishes
+//! with the process, however it ends. No root is needed where user namespaces are allowed, and no other program at all.
 //!
 //! ```no_run
 //! use std::net::{Ipv4Addr, UdpSocket};
@@ -36,7 +35,7 @@ mod rtnl;
 mod stalls;
 
 pub use allocations::{CountingAllocator, allocations};
-pub use capture::{Capture, Frame};
+pub use capture::{Capture, Frame, all_frames_of};
 pub use enter::{NotPermitted, enter};
 pub use harness::{need, run_tests};
 pub use lan::Lan;

@@ -47,8 +47,9 @@ pub(crate) fn keepalived_is_better_with_a_password() {
 pub(crate) fn a_wrong_password_makes_two_masters_and_says_why() {
     let Some(site) = Site::new() else { return };
     let Site { mut watch, better, worse, program, .. } = site;
-    let ours = Ours::start(&better, 2, BETTER_PRIORITY, VIP, Some("s3cr3t"));
-    let _keepalived = Keepalived::start(&program, &worse, 2, WORSE_PRIORITY, VIP, Some("secret"));
+    let role = |priority, password| Role { version: 2, priority, vip: VIP, password: Some(password) };
+    let ours = Ours::start(&better, role(BETTER_PRIORITY, "s3cr3t"));
+    let _keepalived = Keepalived::start(&program, &worse, role(WORSE_PRIORITY, "secret"));
     let within = down(WORSE_PRIORITY) + SLACK + SLACK;
     watch.wait_for("ours is Master", Duration::ZERO, within, |advert| advert.source == BETTER);
     let theirs = watch.wait_for("theirs is Master", Duration::ZERO, within, |advert| advert.source == WORSE);
@@ -66,6 +67,16 @@ pub(crate) fn a_wrong_password_makes_two_masters_and_says_why() {
 enum Kind {
     Ours,
     Keepalived,
+}
+
+/// What a router is told, of either kind.
+#[derive(Clone, Copy)]
+pub(crate) struct Role<'a> {
+    /// Of VRRP.
+    pub(crate) version: u8,
+    pub(crate) priority: u8,
+    pub(crate) vip: &'a str,
+    pub(crate) password: Option<&'a str>,
 }
 
 /// A router of either kind, running.
@@ -118,13 +129,11 @@ impl Site {
         Some(Self { _lan: lan, watch, better, worse, program })
     }
 
-    fn start(&self, kind: Kind, version: u8, priority: u8, password: Option<&str>) -> Router {
-        let host = if priority == BETTER_PRIORITY { &self.better } else { &self.worse };
+    fn start(&self, kind: Kind, role: Role<'_>) -> Router {
+        let host = if role.priority == BETTER_PRIORITY { &self.better } else { &self.worse };
         match kind {
-            Kind::Ours => Router::Ours(Ours::start(host, version, priority, VIP, password)),
-            Kind::Keepalived => {
-                Router::Keepalived(Keepalived::start(&self.program, host, version, priority, VIP, password))
-            }
+            Kind::Ours => Router::Ours(Ours::start(host, role)),
+            Kind::Keepalived => Router::Keepalived(Keepalived::start(&self.program, host, role)),
         }
     }
 
@@ -153,12 +162,13 @@ fn skew(priority: u8) -> Duration {
 fn play(better: Kind, worse: Kind, version: u8, password: Option<&str>) {
     let Some(mut site) = Site::new() else { return };
     let from = |source| move |advert: &super::watch::Advert| advert.source == source;
+    let role = |priority| Role { version, priority, vip: VIP, password };
 
     // Start: the better one becomes Master, though the other was there first.
-    let backup = site.start(worse, version, WORSE_PRIORITY, password);
+    let backup = site.start(worse, role(WORSE_PRIORITY));
     let first =
         site.watch.wait_for("the worse alone", Duration::ZERO, down(WORSE_PRIORITY) + SLACK, from(WORSE));
-    let master = site.start(better, version, BETTER_PRIORITY, password);
+    let master = site.start(better, role(BETTER_PRIORITY));
     site.watch.wait_for("the better preempts", first.at, down(BETTER_PRIORITY) + SLACK, from(BETTER));
     site.assert_the_only_master(BETTER);
 
@@ -171,7 +181,7 @@ fn play(better: Kind, worse: Kind, version: u8, password: Option<&str>) {
 
     // Return: it finds its stale address, and preempts.
     assert!(holds(&site.better, VIP), "a crash leaves the address");
-    let master = site.start(better, version, BETTER_PRIORITY, password);
+    let master = site.start(better, role(BETTER_PRIORITY));
     site.watch.wait_for("the better returns", takeover.at, down(BETTER_PRIORITY) + SLACK, from(BETTER));
     site.assert_the_only_master(BETTER);
 

@@ -20,6 +20,8 @@ use nix::{
     unistd::{Pid, pipe},
 };
 
+use super::interop::Role;
+
 /// A running keepalived. Dropped, it and its children are killed, and its files removed.
 pub(crate) struct Keepalived {
     child: Child,
@@ -30,14 +32,8 @@ pub(crate) struct Keepalived {
 impl Keepalived {
     /// Starts it, and waits until it is a Backup: how long it takes to get there is the machine's business, and no part of
     /// any time of the protocol.
-    pub(crate) fn start(
-        program: &Path,
-        host: &Namespace,
-        version: u8,
-        priority: u8,
-        vip: &str,
-        password: Option<&str>,
-    ) -> Self {
+    pub(crate) fn start(program: &Path, host: &Namespace, role: Role<'_>) -> Self {
+        let Role { version, priority, vip, password } = role;
         // A fresh directory each time: a pid file of a killed one stops the next.
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);

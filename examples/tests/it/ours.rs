@@ -14,6 +14,8 @@ use failover_examples::{Event, Node, RouterSettings, Settings};
 use lab::Namespace;
 use vrrp_proto::AdvertInterval;
 
+use super::interop::Role;
+
 /// A node that runs until it is crashed or stopped.
 pub(crate) struct Ours {
     events: Arc<Mutex<Vec<Event>>>,
@@ -24,13 +26,8 @@ pub(crate) struct Ours {
 }
 
 impl Ours {
-    pub(crate) fn start(
-        host: &Namespace,
-        version: u8,
-        priority: u8,
-        vip: &str,
-        password: Option<&str>,
-    ) -> Self {
+    pub(crate) fn start(host: &Namespace, role: Role<'_>) -> Self {
+        let Role { version, priority, vip, password } = role;
         let settings = Settings {
             interface: "eth0".to_owned(),
             group: Ipv4Addr::new(224, 0, 0, 18),

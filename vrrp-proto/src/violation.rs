@@ -26,14 +26,14 @@ pub enum Violation {
     /// It comes from none of the peers.
     #[error("{0} is not a peer")]
     Source(IpAddr),
-    /// It comes from a peer from farther away than that peer is, or from nearer. R1.
+    /// It comes from farther away than its sender is, or from nearer: a peer has bounds of its own, a group 255 alone. R1.
     #[error("hop limit {hop_limit} is out of the peer's bounds: {min} to {max}")]
     HopLimit {
         /// The packet's TTL or hop limit.
         hop_limit: u8,
-        /// The least that is taken from the peer.
+        /// The least that is taken.
         min: u8,
-        /// The most that is taken from the peer.
+        /// The most that is taken.
         max: u8,
     },
     /// Its checksum is right, but covers something else than it is to cover. R5.

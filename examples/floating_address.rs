@@ -82,9 +82,15 @@ fn float(interface: &str, vip: &str, priority: &str) -> Result<(), Box<dyn Error
                     }
                 },
                 Output::Release(_) => netlink.remove(&interface, vip).map(drop),
-                Output::Announce(_) => announcer.announce(vip.ip()),
+                Output::Announce(announce) => {
+                    (0..announce.times).try_for_each(|_| announcer.announce(vip.ip()))
+                }
                 Output::Transition(transition) => {
                     println!("{transition}");
+                    Ok(())
+                }
+                Output::Overdue(lateness) => {
+                    eprintln!("not run for {lateness:.1?} past the deadline: is this machine overloaded?");
                     Ok(())
                 }
             };

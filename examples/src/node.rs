@@ -1,7 +1,7 @@
 use std::{
     error::Error,
     fmt, io,
-    net::Ipv4Addr,
+    net::{IpAddr, Ipv4Addr},
     os::fd::{AsFd, BorrowedFd},
     time::Duration,
 };
@@ -13,7 +13,8 @@ use nix::{
 use serde::{Deserialize, Serialize};
 use vip_netlink::{Address, AddressError, Announcer, Change, ErrorKind, Interface, Netlink, VrrpSocket};
 use vrrp_engine::{
-    Advertise, Clock, Config, Discard, Instant, Output, Preempt, RouterId, State, Transition, VrrpRouter,
+    Advertise, Announce, Clock, Config, Discard, Instant, Output, Preempt, RouterId, State, Transition,
+    VrrpRouter,
 };
 use vrrp_proto::{
     AdvertInterval, Advertisement, Authentication, Endpoints, Packet, Password, Priority, Version, Vrid,
@@ -234,12 +235,18 @@ impl Node {
                 Output::Advertise(advertise) => {
                     self.hands.advertise(&advertise).or_else(|error| pass(error, log))
                 }
-                Output::Announce(_) => self.hands.announce(id.vrid).or_else(|error| pass(error, log)),
+                Output::Announce(announce) => {
+                    self.hands.announce(&announce).or_else(|error| pass(error, log))
+                }
                 Output::Acquire(_) => self.hands.acquire(id.vrid),
                 Output::Release(_) => self.hands.release(id.vrid, log),
                 Output::Transition(transition) => {
                     let age = self.clock.now() - told;
                     log(Event::Transition { vrid: id.vrid, transition, age });
+                    Ok(())
+                }
+                Output::Overdue(lateness) => {
+                    log(Event::Overdue { vrid: id.vrid, lateness });
                     Ok(())
                 }
             };
@@ -269,6 +276,13 @@ pub enum Event {
         /// How long ago: the orders that come with it are carried out first.
         age: Duration,
     },
+    /// This process was not run for so long past a deadline that another may have taken over.
+    Overdue {
+        /// Which virtual router's.
+        vrid: Vrid,
+        /// How long.
+        lateness: Duration,
+    },
     /// An address was taken off the interface.
     Released(Address),
     /// A packet was discarded.
@@ -286,6 +300,9 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Transition { vrid, transition, .. } => write!(f, "virtual router {vrid}: {transition}"),
+            Self::Overdue { vrid, lateness } => {
+                write!(f, "virtual router {vrid}: not run for {lateness:.1?} past its deadline")
+            }
             Self::Released(address) => write!(f, "{address} released"),
             Self::Discarded { source, discard } => write!(f, "packet from {source} discarded: {discard}"),
             Self::Problem(error) => error.fmt(f),
@@ -336,9 +353,15 @@ impl Hands {
         Ok(())
     }
 
-    fn announce(&self, vrid: Vrid) -> Result<(), vip_netlink::Error> {
-        let addresses = of(&self.virtual_addresses, vrid).flat_map(|addresses| &addresses.list);
-        addresses.map(Address::ip).try_for_each(|ip| self.announcer.announce(ip))
+    fn announce(&self, announce: &Announce<'_>) -> Result<(), vip_netlink::Error> {
+        for _ in 0..announce.times {
+            for address in announce.addresses.iter() {
+                if let IpAddr::V4(address) = address {
+                    self.announcer.announce(address)?;
+                }
+            }
+        }
+        Ok(())
     }
 }
 

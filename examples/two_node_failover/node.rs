@@ -31,6 +31,7 @@ pub(crate) enum Says {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) enum Phase {
     Initialize,
+    Fault,
     Backup,
     Master,
 }
@@ -39,6 +40,7 @@ impl From<State> for Phase {
     fn from(state: State) -> Self {
         match state {
             State::Initialize => Self::Initialize,
+            State::Fault => Self::Fault,
             State::Backup => Self::Backup,
             State::Master => Self::Master,
         }
@@ -49,6 +51,7 @@ impl From<Phase> for State {
     fn from(phase: Phase) -> Self {
         match phase {
             Phase::Initialize => Self::Initialize,
+            Phase::Fault => Self::Fault,
             Phase::Backup => Self::Backup,
             Phase::Master => Self::Master,
         }

@@ -159,6 +159,9 @@ impl Simulated {
                     let (from, to, reason) = (transition.from, transition.to, transition.reason.to_string());
                     self.see(node, What::Transition { router, from, to, reason });
                 }
+                Output::Overdue(lateness) => {
+                    self.see(node, What::Note(format!("not run for {lateness:.1?} past its deadline")));
+                }
             }
         }
         self.nodes[node].router = Some(engine);

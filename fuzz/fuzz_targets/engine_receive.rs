@@ -60,7 +60,7 @@ fuzz_target!(|input: (u8, Vec<Event>)| {
             match output {
                 Output::Acquire(_) => holds = true,
                 Output::Release(_) => holds = false,
-                Output::Advertise(_) | Output::Announce(_) | Output::Transition(_) => {}
+                Output::Advertise(_) | Output::Announce(_) | Output::Transition(_) | Output::Overdue(_) => {}
             }
         }
         let state = router.get(id).map(|router| router.state());

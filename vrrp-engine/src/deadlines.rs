@@ -2,96 +2,106 @@ use alloc::vec::Vec;
 
 use crate::Instant;
 
-/// The deadlines of many virtual routers, the earliest at hand: a binary heap that knows where each one is.
+/// The deadlines of many virtual routers, the earliest at hand: a heap of four children each that knows where each one is.
 ///
 /// Memory is taken when a virtual router is added, never when a deadline moves.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DeadlineQueue {
-    /// Each entry is due no later than its children, those at 2n + 1 and 2n + 2.
+    /// Each entry is due no later than its children, those from 4n + 1 to 4n + 4.
     heap: Vec<(Instant, usize)>,
-    /// Where in the heap the entry of each virtual router is.
-    places: Vec<Option<usize>>,
+    /// Where in the heap the entry of each virtual router is; [`NOWHERE`] if it has none.
+    places: Vec<usize>,
 }
 
 impl DeadlineQueue {
     /// Makes room for one more virtual router, and returns its number.
     pub(crate) fn add(&mut self) -> usize {
-        self.places.push(None);
+        self.places.push(NOWHERE);
         self.heap.reserve(self.places.len() - self.heap.len());
         self.places.len() - 1
     }
 
     /// Returns the earliest deadline and whose it is.
+    #[inline]
     pub(crate) fn earliest(&self) -> Option<(Instant, usize)> {
         self.heap.first().copied()
     }
 
     /// Sets, moves or removes the deadline of a virtual router.
+    #[inline]
     pub(crate) fn set(&mut self, whose: usize, deadline: Option<Instant>) {
-        let place = self.places.get(whose).copied().flatten();
-        match (place, deadline) {
+        let place = self.places.get(whose).copied().unwrap_or(NOWHERE);
+        match (self.heap.get(place), deadline) {
             (None, None) => {}
             (None, Some(deadline)) => {
                 self.heap.push((deadline, whose));
-                self.settle(self.heap.len() - 1);
+                self.rise(self.heap.len() - 1, (deadline, whose));
             }
-            (Some(place), Some(deadline)) => {
-                if let Some(entry) = self.heap.get_mut(place) {
-                    entry.0 = deadline;
-                }
-                self.settle(place);
-            }
-            (Some(place), None) => {
-                self.heap.swap_remove(place);
-                self.note_place(whose, None);
-                if place < self.heap.len() {
-                    self.settle(place);
-                }
-            }
+            (Some((was, _)), Some(deadline)) if deadline < *was => self.rise(place, (deadline, whose)),
+            (Some(_), Some(deadline)) => self.sink(place, (deadline, whose)),
+            (Some(_), None) => self.remove(place, whose),
         }
     }
 
-    /// Moves an entry up or down to where it belongs.
-    fn settle(&mut self, mut place: usize) {
-        while place > 0 && self.due(place) < self.due((place - 1) / 2) {
-            self.swap(place, (place - 1) / 2);
-            place = (place - 1) / 2;
+    fn remove(&mut self, place: usize, whose: usize) {
+        self.note_place(whose, NOWHERE);
+        let Some(last) = self.heap.pop() else { return };
+        if place < self.heap.len() {
+            // It comes from the bottom, but perhaps from under another parent.
+            self.sink(place, last);
+            let place = self.places.get(last.1).copied().unwrap_or(NOWHERE);
+            self.rise(place, last);
         }
+    }
+
+    /// Puts an entry where a place is free, or above it: those that are due later move down.
+    fn rise(&mut self, mut place: usize, entry: (Instant, usize)) {
+        while place > 0 {
+            let parent = (place - 1) / CHILDREN;
+            match self.heap.get(parent) {
+                Some(above) if above.0 > entry.0 => self.put(place, *above),
+                Some(_) | None => break,
+            }
+            place = parent;
+        }
+        self.put(place, entry);
+    }
+
+    /// Puts an entry where a place is free, or below it: those that are due earlier move up.
+    fn sink(&mut self, mut place: usize, entry: (Instant, usize)) {
         loop {
-            let (left, right) = (2 * place + 1, 2 * place + 2);
-            let sooner = if self.due(right) < self.due(left) { right } else { left };
-            if self.due(place) <= self.due(sooner) {
+            let first = CHILDREN * place + 1;
+            let end = self.heap.len().min(first + CHILDREN);
+            let children = self.heap.get(first..end).unwrap_or_default();
+            let Some((number, child)) = children.iter().enumerate().min_by_key(|(_, (due, _))| *due) else {
+                break;
+            };
+            if child.0 >= entry.0 {
                 break;
             }
-            self.swap(place, sooner);
-            place = sooner;
+            let child = *child;
+            self.put(place, child);
+            place = first + number;
         }
-        if let Some(&(_, whose)) = self.heap.get(place) {
-            self.note_place(whose, Some(place));
-        }
+        self.put(place, entry);
     }
 
-    /// Orders an entry that is not there behind all that are.
-    fn due(&self, place: usize) -> (bool, Option<Instant>) {
-        let deadline = self.heap.get(place).map(|&(deadline, _)| deadline);
-        (deadline.is_none(), deadline)
-    }
-
-    fn swap(&mut self, one: usize, other: usize) {
-        self.heap.swap(one, other);
-        for place in [one, other] {
-            if let Some(&(_, whose)) = self.heap.get(place) {
-                self.note_place(whose, Some(place));
-            }
+    fn put(&mut self, place: usize, entry: (Instant, usize)) {
+        if let Some(slot) = self.heap.get_mut(place) {
+            *slot = entry;
+            self.note_place(entry.1, place);
         }
     }
 
-    fn note_place(&mut self, whose: usize, place: Option<usize>) {
-        if let Some(entry) = self.places.get_mut(whose) {
-            *entry = place;
+    fn note_place(&mut self, whose: usize, place: usize) {
+        if let Some(slot) = self.places.get_mut(whose) {
+            *slot = place;
         }
     }
 }
+
+const CHILDREN: usize = 4;
+const NOWHERE: usize = usize::MAX;
 
 #[cfg(test)]
 mod tests {
@@ -120,7 +130,7 @@ mod tests {
                     prop_assert_eq!(plain[whose], Some(deadline));
                 }
                 for (whose, place) in queue.places.iter().enumerate() {
-                    prop_assert_eq!(place.map(|place| queue.heap[place]), plain[whose].map(|at| (at, whose)));
+                    prop_assert_eq!(queue.heap.get(*place).copied(), plain[whose].map(|at| (at, whose)));
                 }
             }
         }

@@ -64,9 +64,39 @@ pub enum ConfigError {
     /// A password in version 3, which has no authentication.
     #[error("VRRP version 3 has no authentication: use version 2")]
     AuthenticationOfVersion,
-    /// An Authentication Header, which this release of the engine does not make.
-    #[error("authentication by an IP Authentication Header is not supported")]
+    /// An Authentication Header without a key for it.
+    #[error("authentication by an IP Authentication Header needs a key")]
     AuthenticationHeader,
+    /// A peer that no other host can be.
+    #[error("peer {peer} is not a unicast address of another host, of the source's family")]
+    Peer {
+        /// The address.
+        peer: IpAddr,
+    },
+    /// A peer given twice.
+    #[error("peer {peer} is given twice")]
+    DuplicatePeer {
+        /// The address.
+        peer: IpAddr,
+    },
+    /// A TTL or hop limit of 0, or one that receivers of a group would discard.
+    #[error("a TTL or hop limit of {hop_limit} is out of range: 255 to a group, 1 to 255 to peers")]
+    HopLimit {
+        /// The value given.
+        hop_limit: u8,
+    },
+    /// A Master_Down_Interval of no intervals, or of too many.
+    #[error("{multiplier} advertisement intervals are out of range: 1 to 100")]
+    DownMultiplier {
+        /// How many were given.
+        multiplier: u8,
+    },
+    /// A weight out of range.
+    #[error("a weight of {weight} is out of range: -253 to 253")]
+    Weight {
+        /// The weight given.
+        weight: i16,
+    },
     /// The source is one of the virtual addresses, so this router owns it, but the priority is not the owner's.
     #[error(
         "source address {source_address} is one of the virtual addresses, which asks for priority 255, not {priority}"
@@ -77,6 +107,9 @@ pub enum ConfigError {
         /// The priority given.
         priority: Priority,
     },
+    /// A new configuration for a virtual router that is of another one.
+    #[error("a running virtual router keeps its number and its address family: remove it and add another")]
+    Identity,
     /// A second virtual router of the same number on one interface.
     #[error("virtual router {vrid} is already configured on interface {interface}")]
     DuplicateVrid {
@@ -85,6 +118,28 @@ pub enum ConfigError {
         /// The interface's index.
         interface: u32,
     },
+    /// A virtual router that there is not, or not any more.
+    #[error("there is no virtual router {vrid} on interface {interface}")]
+    UnknownRouter {
+        /// The number.
+        vrid: Vrid,
+        /// The interface's index.
+        interface: u32,
+    },
+    /// A member of a sync group that is in another one already.
+    #[error("virtual router {vrid} on interface {interface} is already in a sync group")]
+    InSyncGroup {
+        /// The number.
+        vrid: Vrid,
+        /// The interface's index.
+        interface: u32,
+    },
+    /// A sync group without members.
+    #[error("a sync group needs members")]
+    EmptySyncGroup,
+    /// A sync group or tracker of another router.
+    #[error("it is not one of this router's")]
+    Foreign,
 }
 
 const fn range(version: Version) -> &'static str {

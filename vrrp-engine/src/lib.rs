@@ -53,6 +53,7 @@
 //!                 Output::Acquire(_) | Output::Release(_) => {} // to the interface
 //!                 Output::Announce(_) => {}                     // to the neighbours
 //!                 Output::Transition(transition) => log.push(format!("node {node}: {transition}")),
+//!                 Output::Overdue(_) => {}
 //!             }
 //!         }
 //!         for bytes in sent {
@@ -104,23 +105,38 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+mod announcements;
 mod config;
 mod deadlines;
 mod discard;
 mod error;
+mod fault;
 mod output;
+mod policy;
+mod snapshot;
 mod stats;
+mod sync_group;
 mod time;
+mod timers;
+mod tracking;
+mod transition;
 mod virtual_router;
 mod vrrp_router;
 
-pub use config::{Config, ConfigBuilder, Farewell, Preempt, Reassert};
+pub use announcements::Announcements;
+pub use config::{Config, ConfigBuilder};
 pub use discard::Discard;
 pub use error::ConfigError;
-pub use output::{Advertise, Output, Peer, Reason, State, Transition};
+pub use fault::{Fault, Faults};
+pub use output::{Acquire, Advertise, Announce, Output};
+pub use policy::{Accept, Farewell, OnAddressLoss, OnPause, Owners, Preempt, Reassert};
+pub use snapshot::{LastEvent, NewMasterReason, Snapshot};
 pub use stats::{RouterStats, Stats};
+pub use sync_group::{GroupId, MemberWeights};
 #[cfg(feature = "std")]
 pub use time::Clock;
 pub use time::Instant;
+pub use tracking::{Effect, Health, Tracker, effective_priority};
+pub use transition::{Cause, Peer, Reason, State, Transition};
 pub use virtual_router::VirtualRouter;
-pub use vrrp_router::{RouterId, VrrpRouter};
+pub use vrrp_router::{Link, RouterId, Taken, TrackerId, VrrpRouter};

@@ -5,28 +5,32 @@ use core::{
 
 /// A moment on the caller's clock: so long after an epoch of the caller's choice.
 ///
-/// The engine never reads a clock; each call is told the time. Any monotonic clock will do, a simulated one too, and
-/// with the feature `std` [`Clock`] makes one of `std::time::Instant`. Arithmetic saturates.
+/// The engine never reads a clock; each call is told the time. Any clock that runs evenly will do, a simulated one too, and
+/// with the feature `std` [`Clock`] makes one of `std::time::Instant`. Resolution is a nanosecond, and 584 years after the
+/// epoch is the last moment: arithmetic saturates.
+///
+/// The time to give is that of the call, not the one at which a packet arrived. A clock that is set back does no harm: what
+/// was to happen in a second still happens after a second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Instant(Duration);
+pub struct Instant(u64);
 
 impl Instant {
     /// The epoch itself.
-    pub const EPOCH: Self = Self(Duration::ZERO);
+    pub const EPOCH: Self = Self(0);
 
     /// Takes a moment by its distance from the epoch.
     pub const fn from_epoch(since: Duration) -> Self {
-        Self(since)
+        Self(nanos(since))
     }
 
     /// Returns the distance from the epoch.
     pub const fn since_epoch(self) -> Duration {
-        self.0
+        Duration::from_nanos(self.0)
     }
 
     /// Returns how long ago `earlier` was, or zero if it is later.
     pub const fn saturating_duration_since(self, earlier: Self) -> Duration {
-        self.0.saturating_sub(earlier.0)
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 }
 
@@ -34,7 +38,7 @@ impl Add<Duration> for Instant {
     type Output = Self;
 
     fn add(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(duration))
+        Self(self.0.saturating_add(nanos(duration)))
     }
 }
 
@@ -47,7 +51,54 @@ impl Sub for Instant {
     }
 }
 
+const fn nanos(duration: Duration) -> u64 {
+    duration.as_secs().saturating_mul(1_000_000_000).saturating_add(duration.subsec_nanos() as u64)
+}
+
+/// Makes a time that never goes back of the caller's, which may.
+///
+/// A step back of less than [`JITTER`](Self::JITTER) is taken for a caller that read its clock before another call did:
+/// time stands still until it has caught up. After a longer one, time goes on from where it was.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Timeline {
+    /// The latest moment that was told since the last step back.
+    latest: Instant,
+    /// What all steps back add up to.
+    behind: Duration,
+}
+
+impl Timeline {
+    /// The shortest advertisement interval there is.
+    const JITTER: Duration = Duration::from_millis(10);
+
+    /// Returns the moment on this line that a moment of the caller's is.
+    pub(crate) fn advance(&mut self, now: Instant) -> Instant {
+        if now < self.latest {
+            let step = self.latest - now;
+            if step < Self::JITTER {
+                return self.latest + self.behind;
+            }
+            self.behind += step;
+        }
+        self.latest = now;
+        now + self.behind
+    }
+
+    /// As [`advance`](Self::advance), but only looks.
+    pub(crate) fn peek(mut self, now: Instant) -> Instant {
+        self.advance(now)
+    }
+
+    /// Returns the moment of the caller's that a moment on this line is.
+    pub(crate) const fn to_caller(self, moment: Instant) -> Instant {
+        Instant(moment.0.saturating_sub(nanos(self.behind)))
+    }
+}
+
 /// Reads `std::time::Instant` for the engine.
+///
+/// On Linux that clock stands still while the machine is suspended, but not while it is a stopped guest of another or the
+/// process is: what the engine calls a pause.
 #[cfg(feature = "std")]
 #[cfg_attr(docsrs, doc(cfg(feature = "std")))]
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +115,7 @@ impl Clock {
 
     /// Reads the time.
     pub fn now(&self) -> Instant {
-        Instant(self.epoch.elapsed())
+        Instant::from_epoch(self.epoch.elapsed())
     }
 }
 

@@ -28,7 +28,7 @@ impl Caller {
                     assert_ne!(transition.from, transition.to);
                     self.state = transition.to;
                 }
-                Some(Output::Advertise(_) | Output::Announce(_)) => {}
+                Some(Output::Advertise(_) | Output::Announce(_) | Output::Overdue(_)) => {}
                 None => break,
             }
         }

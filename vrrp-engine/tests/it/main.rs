@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use vrrp_engine::{Advertise, Config, ConfigBuilder, Instant, Output, VirtualRouter};
+use vrrp_engine::{Advertise, Announcements, Config, ConfigBuilder, Instant, Output, VirtualRouter};
 use vrrp_proto::{
     Addresses, AdvertInterval, Advertisement, Authentication, Endpoints, Priority, Version, Vrid,
 };
@@ -27,9 +27,11 @@ const OURS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 10));
 const BELOW: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 9));
 const ABOVE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 11));
 
-/// The virtual router most tests use: VRID 51, one second, the two VIPs.
+/// The virtual router most tests use: VRID 51, one second, the two VIPs, each announced once at a time.
 fn builder(priority: u8) -> ConfigBuilder {
-    Config::builder(Vrid::new(51).unwrap(), OURS, VIPS.map(IpAddr::from)).priority(Priority::new(priority))
+    Config::builder(Vrid::new(51).unwrap(), OURS, VIPS.map(IpAddr::from))
+        .priority(Priority::new(priority))
+        .announcements(Announcements::default().on_master(1, None).on_worse_master(1, None))
 }
 
 fn config(priority: u8) -> Config {
@@ -65,6 +67,7 @@ enum Did {
     Release,
     Announce,
     Transition(String),
+    Overdue,
 }
 
 fn keep(output: Output<'_>) -> Did {
@@ -74,19 +77,20 @@ fn keep(output: Output<'_>) -> Did {
             assert_eq!(endpoints, Endpoints::multicast(OURS));
             Did::Advertise(advertisement.priority().get())
         }
-        Output::Acquire(addresses) => {
-            assert_eq!(addresses, Addresses::V4(&VIPS));
+        Output::Acquire(acquire) => {
+            assert_eq!(acquire.addresses, Addresses::V4(&VIPS));
             Did::Acquire
         }
         Output::Release(addresses) => {
             assert_eq!(addresses, Addresses::V4(&VIPS));
             Did::Release
         }
-        Output::Announce(addresses) => {
-            assert_eq!(addresses, Addresses::V4(&VIPS));
+        Output::Announce(announce) => {
+            assert_eq!(announce.addresses, Addresses::V4(&VIPS));
             Did::Announce
         }
         Output::Transition(transition) => Did::Transition(transition.to_string()),
+        Output::Overdue(_) => Did::Overdue,
     }
 }
 

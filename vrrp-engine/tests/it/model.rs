@@ -3,7 +3,7 @@
 use std::{cmp::Ordering, net::IpAddr, time::Duration};
 
 use proptest::prelude::*;
-use vrrp_engine::{Farewell, Instant, Preempt, State, VirtualRouter};
+use vrrp_engine::{Farewell, Instant, OnPause, Preempt, State, VirtualRouter};
 use vrrp_proto::{AdvertInterval, Version};
 
 use super::{ABOVE, BELOW, Did, OURS, advert_of, builder, keep};
@@ -29,6 +29,11 @@ impl Model {
 
     fn master_down(&self) -> u64 {
         3 * self.master_interval + self.skew()
+    }
+
+    /// The owner does, whatever the mode.
+    fn preempts(&self) -> bool {
+        self.preempt || self.priority == 255
     }
 
     /// Version 2 has but one interval.
@@ -58,14 +63,14 @@ impl Model {
                 self.master_interval = SEC;
                 self.become_backup(now)
             }
-            State::Backup | State::Master => vec![],
+            State::Fault | State::Backup | State::Master => vec![],
         }
     }
 
     fn shutdown(&mut self) -> Vec<Did> {
         match std::mem::replace(&mut self.state, State::Initialize) {
             State::Master => vec![Did::Advertise(0), Did::Release],
-            State::Backup | State::Initialize => vec![],
+            State::Fault | State::Backup | State::Initialize => vec![],
         }
     }
 
@@ -76,18 +81,17 @@ impl Model {
                 self.timer = if self.timer + SEC > now { self.timer + SEC } else { now + SEC };
                 vec![Did::Advertise(self.priority)]
             }
-            State::Initialize | State::Backup | State::Master => vec![],
+            State::Initialize | State::Fault | State::Backup | State::Master => vec![],
         }
     }
 
     fn advertisement(&mut self, now: u64, source: IpAddr, priority: u8, interval: u64) -> Vec<Did> {
         match self.state {
             State::Backup if priority == 0 => self.timer = now + self.skew(),
-            State::Backup if !self.preempt || priority >= self.priority => {
+            State::Backup if !self.preempts() || priority >= self.priority => {
                 self.learn(interval);
                 self.timer = now + self.master_down();
             }
-            State::Master if self.priority == 255 => {}
             State::Master if priority == 0 => {
                 self.timer = now + SEC;
                 return vec![Did::Advertise(self.priority)];
@@ -98,7 +102,7 @@ impl Model {
             }
             // RFC 9568 asserts itself; RFC 3768 is silent.
             State::Master if self.version == Version::V3 => return vec![Did::Advertise(self.priority)],
-            State::Initialize | State::Backup | State::Master => {}
+            State::Initialize | State::Fault | State::Backup | State::Master => {}
         }
         vec![]
     }
@@ -137,7 +141,8 @@ proptest! {
     ) {
         let version = if is_v3 { Version::V3 } else { Version::V2 };
         let mode = if preempt { Preempt::Allow } else { Preempt::Forbid };
-        let config = builder(priority).version(version).preempt(mode).farewell(Farewell::Omit).build().unwrap();
+        let config = builder(priority).version(version).preempt(mode).farewell(Farewell::Omit);
+        let config = config.on_pause(OnPause::GoOn).build().unwrap();
         let mut engine = VirtualRouter::new(config);
         let state = State::Initialize;
         let mut model = Model { version, priority, preempt, state, timer: 0, master_interval: SEC };
@@ -177,7 +182,7 @@ proptest! {
                 done.push(keep(output));
             }
             // The announcements and reasons are the engine's own; the RFC's output is the rest.
-            done.retain(|did| !matches!(did, Did::Announce | Did::Transition(_)));
+            done.retain(|did| !matches!(did, Did::Announce | Did::Overdue | Did::Transition(_)));
             prop_assert_eq!(&done, &expected, "{:?} at {}", event, now);
             prop_assert_eq!(engine.state(), model.state, "{:?} at {}", event, now);
             if model.state == State::Backup {
@@ -186,7 +191,7 @@ proptest! {
             }
             let due = engine.poll_timeout().map(|due| due.since_epoch().as_nanos() as u64);
             match model.state {
-                State::Initialize => prop_assert_eq!(due, None),
+                State::Initialize | State::Fault => prop_assert_eq!(due, None),
                 State::Backup => prop_assert_eq!(due, Some(model.timer)),
                 // An announcement may be due before the advertisement.
                 State::Master => prop_assert!(due.is_some_and(|due| due <= model.timer)),

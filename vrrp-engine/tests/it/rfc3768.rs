@@ -1,6 +1,6 @@
 //! RFC 3768 §6.4, a test for each clause.
 
-use vrrp_engine::{Farewell, Instant, Preempt, State, VirtualRouter, VrrpRouter};
+use vrrp_engine::{Farewell, Instant, OnPause, Preempt, State, VirtualRouter, VrrpRouter};
 
 use super::{ABOVE, BELOW, Did, OURS, SEC, advert, at, builder, config, drain, master, started, transition};
 
@@ -174,12 +174,12 @@ fn s6_4_3_the_adver_timer_sends_an_advertisement_every_interval() {
 
 #[test]
 fn a_late_adver_timer_keeps_its_rhythm_and_does_not_catch_up() {
-    let (mut router, _) = master(config(100));
+    let (mut router, _) = master(builder(100).on_pause(OnPause::GoOn).build().unwrap());
     router.handle_timeout(at(MASTER_DOWN + SEC + 300_000));
     assert_eq!(router.poll_timeout(), Some(at(MASTER_DOWN + 2 * SEC)));
     router.handle_timeout(at(MASTER_DOWN + 9 * SEC + 300_000));
     assert_eq!(router.poll_timeout(), Some(at(MASTER_DOWN + 10 * SEC + 300_000)));
-    assert_eq!(drain(&mut router), [Did::Advertise(100)], "one, not nine");
+    assert_eq!(drain(&mut router), [Did::Advertise(100), Did::Overdue], "one, not nine");
 }
 
 #[test]
@@ -278,9 +278,9 @@ fn a_late_turn_tells_neighbours_once() {
 }
 
 #[test]
-fn s7_1_the_owner_gives_way_to_nobody_but_tells_neighbours_again() {
+fn s7_1_the_owner_gives_way_to_no_backup_but_tells_neighbours_again() {
     let mut owner = started(config(255));
-    for (second, priority) in [(1, 0), (3, 99), (5, 255)] {
+    for (second, priority) in [(1, 99), (3, 254)] {
         let now = at(second * SEC + SEC / 2);
         owner.handle_timeout(now);
         drain(&mut owner);
@@ -288,7 +288,16 @@ fn s7_1_the_owner_gives_way_to_nobody_but_tells_neighbours_again() {
         assert_eq!(drain(&mut owner), [Did::Announce], "priority {priority}");
         assert_eq!(owner.state(), State::Master);
     }
-    assert_eq!(owner.stats().owner_ignored, 3);
+}
+
+#[test]
+fn erratum_8298_of_two_owners_the_one_with_the_higher_address_stays() {
+    let (now, two_owners) = (at(SEC / 2), [(BELOW, State::Master), (ABOVE, State::Backup)]);
+    for (other, state) in two_owners {
+        let mut owner = started(config(255));
+        owner.handle_advertisement(now, other, &advert(255)).unwrap();
+        assert_eq!(owner.state(), state, "against {other}");
+    }
 }
 
 #[test]

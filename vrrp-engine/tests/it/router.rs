@@ -37,7 +37,10 @@ fn a_packet_reaches_the_virtual_router_of_its_interface_and_number_and_no_other(
     let endpoints = Endpoints::multicast([192, 0, 2, 11].into());
     let bytes = advertise.encode(&mut buffer).unwrap();
 
-    assert_eq!(router.handle_packet(at(SEC), 2, &Packet::new(endpoints, 255, bytes)), Ok(ids[2]));
+    let taken = router.handle_packet(at(SEC), 2, &Packet::new(endpoints, 255, bytes)).unwrap();
+
+    assert_eq!(taken.router, ids[2]);
+    assert!(!taken.notes.other_addresses);
 
     let heard: Vec<_> = router.iter().map(|(id, router)| (id, router.master().is_some())).collect();
     assert_eq!(heard, [(ids[0], false), (ids[1], false), (ids[2], true)]);

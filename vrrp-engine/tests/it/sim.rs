@@ -129,7 +129,7 @@ impl Lan {
                 }
                 Output::Acquire(_) => self.hosts[from].holds = true,
                 Output::Release(_) => self.hosts[from].holds = false,
-                Output::Announce(_) | Output::Transition(_) => {}
+                Output::Announce(_) | Output::Transition(_) | Output::Overdue(_) => {}
             }
         }
         for bytes in sent {

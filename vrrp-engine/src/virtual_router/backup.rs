@@ -1,0 +1,140 @@
+//! What a Backup does: RFC 3768 §6.4.2, RFC 9568 §6.4.2.
+
+use core::time::Duration;
+
+use vrrp_proto::AdvertInterval;
+
+use super::{Listening, Phase, VirtualRouter, master_interval_of, phase::Worse};
+use crate::{Cause, Instant, Peer, Preempt, Reason, sync_group::Membership};
+
+impl VirtualRouter {
+    #[inline]
+    pub(super) fn hear_as_backup(&mut self, now: Instant, peer: Peer, interval: AdvertInterval) {
+        let own_priority = self.priority;
+        let Phase::Backup(listening) = &mut self.phase else { return };
+        listening.heard = Some(peer);
+        if peer.priority.is_release() {
+            let skew = self.skew_time();
+            if let Phase::Backup(listening) = &mut self.phase {
+                listening.master_down_at = now + skew;
+            }
+        } else if peer.priority >= own_priority || !self.preempts() {
+            self.follow(now, peer, interval);
+        } else {
+            self.hear_worse(now, peer, interval);
+        }
+    }
+
+    /// Takes an advertisement for a sign of life of the Master.
+    #[inline]
+    fn follow(&mut self, now: Instant, peer: Peer, interval: AdvertInterval) {
+        match &mut self.phase {
+            Phase::Backup(listening) if interval == listening.master_interval => {
+                listening.master_down_at = now + listening.master_down;
+                listening.worse = None;
+                listening.wants_office = false;
+            }
+            Phase::Initialize { .. } | Phase::Fault | Phase::Backup(_) | Phase::Master(_) => {
+                self.phase = Phase::Backup(self.listening(now, interval, Some(peer)));
+            }
+        }
+    }
+
+    /// Hears a Master that this router is to preempt, now or later.
+    fn hear_worse(&mut self, now: Instant, peer: Peer, interval: AdvertInterval) {
+        let Phase::Backup(listening) = self.phase else { return };
+        let delay = match self.config.preempt() {
+            // Its timer runs on: that is how a better Backup gets its turn.
+            _ if self.priority.is_owner() => return,
+            Preempt::Allow | Preempt::Forbid => return,
+            Preempt::HoldTime(delay) | Preempt::Delay(delay) => delay,
+        };
+        let first = Worse { since: now, without_delay_at: listening.master_down_at };
+        let worse = listening.worse.unwrap_or(first);
+        let Worse { since, without_delay_at } = worse;
+        let mut fed = self.listening(now, interval, Some(peer));
+        fed.worse = Some(worse);
+        fed.wants_office = listening.wants_office;
+        match self.config.preempt() {
+            Preempt::Delay(_) if now >= since + delay => return,
+            Preempt::HoldTime(_) => {
+                let preempt_at = without_delay_at.max(since + delay);
+                fed.master_down_at = fed.master_down_at.min(preempt_at);
+            }
+            Preempt::Allow | Preempt::Forbid | Preempt::Delay(_) => {}
+        }
+        self.phase = Phase::Backup(fed);
+    }
+
+    /// The Master_Down_Timer has run out.
+    pub(super) fn miss_master(&mut self, now: Instant, listening: Listening) {
+        let lateness = now - listening.master_down_at;
+        if lateness > self.skew_range() {
+            // Every other Backup's has run out too, and its advertisements may have been missed.
+            self.note_pause(lateness);
+            if self.steps_back() {
+                self.restart_timer(now);
+                return;
+            }
+        }
+        if self.membership != Membership::Alone {
+            self.restart_timer(now);
+            if let Phase::Backup(listening) = &mut self.phase {
+                listening.wants_office = true;
+            }
+            return;
+        }
+        self.take_office(now, lateness);
+    }
+
+    /// Becomes Master, for what was heard last.
+    pub(crate) fn take_office(&mut self, now: Instant, lateness: Duration) {
+        if let Phase::Backup(Listening { heard, .. }) = self.phase {
+            self.become_master(now, self.takeover_reason(heard), Cause::Timer(lateness));
+            self.announce_what_is_due(now);
+        }
+    }
+
+    /// Whether its timer has run out, and only its sync group keeps it from becoming Master.
+    pub(crate) const fn wants_office(&self) -> bool {
+        matches!(self.phase, Phase::Backup(Listening { wants_office: true, .. }))
+    }
+
+    fn restart_timer(&mut self, now: Instant) {
+        if let Phase::Backup(listening) = &mut self.phase {
+            listening.master_down_at = now + listening.master_down;
+            listening.worse = None;
+        }
+    }
+
+    /// Listens from now on to a Master that advertises so often.
+    pub(super) fn listening(&self, now: Instant, interval: AdvertInterval, heard: Option<Peer>) -> Listening {
+        let master_interval = master_interval_of(&self.config, interval);
+        let master_down = self.master_down_of(master_interval);
+        Listening {
+            master_down_at: now + master_down,
+            master_down,
+            master_interval,
+            heard,
+            worse: None,
+            wants_office: false,
+        }
+    }
+
+    /// Whether it takes over from a live Master of lower priority.
+    #[inline]
+    fn preempts(&self) -> bool {
+        self.config.preempt() != Preempt::Forbid || self.priority.is_owner()
+    }
+
+    fn takeover_reason(&self, heard: Option<Peer>) -> Reason {
+        match heard {
+            None => Reason::NoMaster,
+            Some(peer) if peer.priority.is_release() => Reason::MasterReleased(peer),
+            Some(peer) if peer.priority < self.priority && self.preempts() => {
+                Reason::LowerPriorityMaster(peer)
+            }
+            Some(peer) => Reason::MasterSilent(peer),
+        }
+    }
+}

@@ -1,14 +1,20 @@
 //! The engine's tests: the RFC's clauses, a reference model, a LAN that misbehaves, and any order of polling.
 #![allow(clippy::unwrap_used, reason = "a test that unwraps an error has failed")]
 
+mod announcements;
+mod authentication_header;
+mod change;
 mod config;
 mod drain;
 mod model;
+mod pause;
+mod preempt;
 mod receive;
 mod rfc3768;
 mod rfc9568;
 mod router;
 mod sim;
+mod sync_group;
 
 use std::{
     net::{IpAddr, Ipv4Addr},

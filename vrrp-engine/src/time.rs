@@ -72,6 +72,7 @@ impl Timeline {
     const JITTER: Duration = Duration::from_millis(10);
 
     /// Returns the moment on this line that a moment of the caller's is.
+    #[inline]
     pub(crate) fn advance(&mut self, now: Instant) -> Instant {
         if now < self.latest {
             let step = self.latest - now;
@@ -90,6 +91,7 @@ impl Timeline {
     }
 
     /// Returns the moment of the caller's that a moment on this line is.
+    #[inline]
     pub(crate) const fn to_caller(self, moment: Instant) -> Instant {
         Instant(moment.0.saturating_sub(nanos(self.behind)))
     }

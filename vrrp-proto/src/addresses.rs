@@ -48,6 +48,7 @@ impl<'a> Addresses<'a> {
     /// Tells whether both hold the same addresses, each as often, in whatever order (RFC 3768 §7.1).
     ///
     /// Lists in the same order cost one pass, those in another are sorted first, in up to 8 KiB of stack.
+    #[inline]
     pub fn same_set(&self, other: &Addresses<'_>) -> bool {
         match (self, other) {
             (Self::V4(ours), Addresses::V4(theirs)) => same_set(ours, theirs),
@@ -73,6 +74,7 @@ impl<'a> Addresses<'a> {
     }
 }
 
+#[inline]
 fn same_set<const N: usize>(ours: &[[u8; N]], theirs: &[[u8; N]]) -> bool {
     ours == theirs || ours.len() == theirs.len() && sorted_are_equal(ours, theirs)
 }

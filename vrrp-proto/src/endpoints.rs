@@ -46,6 +46,7 @@ impl Endpoints {
     }
 
     /// Returns the address it comes from.
+    #[inline]
     pub const fn source(&self) -> IpAddr {
         match self {
             Self::V4 { source, .. } => IpAddr::V4(*source),
@@ -54,6 +55,7 @@ impl Endpoints {
     }
 
     /// Returns the address it goes to.
+    #[inline]
     pub const fn destination(&self) -> IpAddr {
         match self {
             Self::V4 { destination, .. } => IpAddr::V4(*destination),

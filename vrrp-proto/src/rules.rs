@@ -77,15 +77,18 @@ pub struct Rules<'a> {
 
 impl<'a> Rules<'a> {
     /// Starts with RFC 3768's.
+    #[inline]
     pub const fn v2(vrid: Vrid, interval: AdvertInterval, addresses: Addresses<'a>) -> Self {
         Self { on_interval: OnMismatch::Discard, ..Self::new(Version::V2, vrid, interval, addresses) }
     }
 
     /// Starts with RFC 9568's.
+    #[inline]
     pub const fn v3(vrid: Vrid, interval: AdvertInterval, addresses: Addresses<'a>) -> Self {
         Self::new(Version::V3, vrid, interval, addresses)
     }
 
+    #[inline]
     const fn new(version: Version, vrid: Vrid, interval: AdvertInterval, addresses: Addresses<'a>) -> Self {
         Self {
             version,
@@ -104,12 +107,14 @@ impl<'a> Rules<'a> {
     }
 
     /// Sets the group (default: VRRP's of the addresses' family).
+    #[inline]
     #[must_use]
     pub const fn group(self, group: IpAddr) -> Self {
         Self { group: Some(group), ..self }
     }
 
     /// Takes what these routers have sent to one address, and nothing that was sent to a group. None: the reverse.
+    #[inline]
     #[must_use]
     pub const fn peers(self, peers: &'a [UnicastPeer]) -> Self {
         Self { peers, ..self }
@@ -117,18 +122,21 @@ impl<'a> Rules<'a> {
 
     /// Sets this router's address: a packet from it is its own, sent back by the network (default: not checked). Where there
     /// are peers, what was sent to another address than this one is discarded too.
+    #[inline]
     #[must_use]
     pub const fn own(self, source: IpAddr) -> Self {
         Self { own: Some(source), ..self }
     }
 
     /// Sets what the checksum of version 3 over IPv4 may cover (default [`AcceptChecksum::Either`]).
+    #[inline]
     #[must_use]
     pub const fn checksum(self, checksum: AcceptChecksum) -> Self {
         Self { checksum, ..self }
     }
 
     /// Sets what becomes of a packet with another advertisement interval.
+    #[inline]
     #[must_use]
     pub const fn on_interval(self, on_interval: OnMismatch) -> Self {
         Self { on_interval, ..self }
@@ -136,6 +144,7 @@ impl<'a> Rules<'a> {
 
     /// Sets what becomes of a packet with another list of addresses, in whatever order. The owner's is never discarded
     /// (RFC 3768 §7.1).
+    #[inline]
     #[must_use]
     pub const fn on_addresses(self, on_addresses: OnMismatch) -> Self {
         Self { on_addresses, ..self }
@@ -148,6 +157,7 @@ impl<'a> Rules<'a> {
     }
 
     /// Says that this router owns the addresses (priority 255), and what becomes of all packets then.
+    #[inline]
     #[must_use]
     pub const fn owner(self, on_owner: OnMismatch) -> Self {
         Self { owner: Some(on_owner), ..self }
@@ -159,6 +169,7 @@ impl<'a> Rules<'a> {
     ///
     /// The first check that fails, as a [`Violation`]. Of a packet that does not prove itself, the verifier remembers nothing;
     /// one that does is remembered even if a later check fails: it cannot be replayed.
+    #[inline]
     pub fn check(&self, decoded: &Decoded<'_>, verifier: Verifier<'_>) -> Result<Notes, Violation> {
         let (packet, advertisement) = (decoded.packet(), &decoded.advertisement);
         if advertisement.vrid() != self.vrid {
@@ -176,6 +187,7 @@ impl<'a> Rules<'a> {
     }
 
     /// Whether it comes from a router of the group, and was sent to it.
+    #[inline]
     fn check_endpoints(&self, packet: &Packet<'_>) -> Result<(), Violation> {
         let endpoints = packet.endpoints();
         let (source, destination) = (endpoints.source(), endpoints.destination());
@@ -210,6 +222,7 @@ impl<'a> Rules<'a> {
         }
     }
 
+    #[inline]
     fn check_values(&self, decoded: &Decoded<'_>) -> Result<Notes, Violation> {
         let advertisement = &decoded.advertisement;
         let theirs = advertisement.addresses();
@@ -268,6 +281,7 @@ pub enum AcceptChecksum {
 }
 
 impl AcceptChecksum {
+    #[inline]
     fn takes(self, decoded: &Decoded<'_>) -> bool {
         let (checksum, endpoints) = (decoded.checksum, decoded.packet().endpoints());
         match (self, endpoints.family()) {
@@ -307,6 +321,7 @@ pub struct Notes {
 }
 
 /// IPv4 has no link-local addresses that VRRP would care for.
+#[inline]
 fn starts_link_local(addresses: Addresses<'_>) -> bool {
     match addresses {
         Addresses::V4(_) | Addresses::V6([]) => true,

@@ -175,9 +175,11 @@ impl VrrpRouter {
         packet: &Packet<'_>,
     ) -> Result<Taken, Discard> {
         self.stats.received += 1;
-        let decoded = match packet.decode() {
+        // Looked at where it is: to move it would cost as much as to read it.
+        let decoded = packet.decode();
+        let decoded = match &decoded {
             Ok(decoded) => decoded,
-            Err(error) => return Err(self.discard_malformed(interface, packet, error)),
+            Err(error) => return Err(self.discard_malformed(interface, packet, *error)),
         };
         let (family, vrid) = (packet.endpoints().family(), decoded.advertisement.vrid());
         let router = RouterId { interface, family, vrid };
@@ -190,11 +192,11 @@ impl VrrpRouter {
         let now = self.timeline.advance(now);
         if member.group.is_none() && member.router.state() == State::Backup {
             // The common case: nothing else can follow from it than another deadline.
-            let notes = member.router.handle_packet(now, &decoded)?;
+            let notes = member.router.handle_packet(now, decoded)?;
             self.deadlines.set(place, member.router.poll_timeout());
             return Ok(Taken { router, notes });
         }
-        let taken = self.paced(place, |router| router.handle_packet(now, &decoded));
+        let taken = self.paced(place, |router| router.handle_packet(now, decoded));
         self.settle(now, place);
         let notes = taken.unwrap_or(Err(Discard::UnknownVrid(vrid)))?;
         Ok(Taken { router, notes })

@@ -35,6 +35,7 @@ pub enum Authentication {
 
 impl Authentication {
     /// Returns the number in the packet's Auth Type field.
+    #[inline]
     pub const fn auth_type(&self) -> u8 {
         match self {
             Self::None => 0,
@@ -93,6 +94,7 @@ pub enum Verifier<'v> {
 
 impl Verifier<'_> {
     /// Returns the authentication type that it asks for.
+    #[inline]
     const fn auth_type(&self) -> u8 {
         match self {
             Self::None => 0,
@@ -104,6 +106,7 @@ impl Verifier<'_> {
         }
     }
 
+    #[inline]
     const fn reads_trailer(&self) -> bool {
         match self {
             Self::None | Self::SimpleText(_) => false,
@@ -119,6 +122,7 @@ impl Verifier<'_> {
     /// # Errors
     ///
     /// Why it does not prove it. Nothing is remembered of such a packet.
+    #[inline]
     pub fn verify(self, decoded: &Decoded<'_>) -> Result<(), AuthError> {
         let theirs = decoded.advertisement.authentication();
         let ours = self.auth_type();

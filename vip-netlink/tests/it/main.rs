@@ -6,6 +6,7 @@ mod ah;
 mod alloc_free;
 mod announce;
 mod interfaces;
+mod keepalived;
 mod privileges;
 mod support;
 mod unicast;
@@ -89,6 +90,7 @@ fn main() -> std::process::ExitCode {
         ah::own_datagrams_do_not_come_back,
         ah::with_and_without_the_header_are_kept_apart,
         ah::what_is_no_datagram_is_not_sent,
+        keepalived::keepalived_is_heard_in_every_way_it_speaks,
         alloc_free::sending_and_receiving_allocate_nothing,
     ])
 }

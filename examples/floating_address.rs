@@ -7,7 +7,7 @@ use std::{env, error::Error, os::fd::AsFd, process::ExitCode};
 
 use failover_examples::{Alarm, termination_signals};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use vip_netlink::{Address, Announcer, Netlink, VrrpSocket};
+use vip_netlink::{Address, Announcer, AssignedAddress, Netlink, Protocol, Reception, VrrpSocket};
 use vrrp_engine::{Clock, Config, Output, VrrpRouter};
 use vrrp_proto::{Advertisement, Endpoints, MULTICAST_V4, Packet, Priority, Vrid};
 
@@ -38,10 +38,10 @@ fn float(interface: &str, vip: &str, priority: &str) -> Result<(), Box<dyn Error
     let mut netlink = Netlink::open()?;
     let interface = netlink.interface(interface)?;
     let present = netlink.addresses(&interface)?;
-    let source = present.iter().map(Address::ip).find(|ip| *ip != vip.ip());
+    let source = present.iter().map(AssignedAddress::ip).find(|ip| ip.is_ipv4() && *ip != vip.ip());
     let source = source.ok_or("the interface has no address of its own: add one")?;
     let announcer = Announcer::open(&interface)?;
-    let socket = VrrpSocket::open(&interface, source, MULTICAST_V4)?;
+    let socket = VrrpSocket::open(&interface, source, Reception::Group(MULTICAST_V4.into()), Protocol::Vrrp)?;
     let signals = termination_signals()?;
     // A predecessor that crashed may have left the address. Without the privilege to move it, this says so at once.
     netlink.remove(&interface, vip)?;
@@ -59,10 +59,10 @@ fn float(interface: &str, vip: &str, priority: &str) -> Result<(), Box<dyn Error
     loop {
         // Packets first, then deadlines, then what follows from both.
         while let Some(packet) = socket.recv(&mut buffer)? {
-            let (source, destination) = (packet.source, packet.destination);
-            let received = Packet::new(Endpoints::V4 { source, destination }, packet.ttl, packet.bytes);
+            let Some(endpoints) = Endpoints::new(packet.source, packet.destination) else { continue };
+            let received = Packet::new(endpoints, packet.hop_limit, packet.bytes);
             if let Err(discard) = router.handle_packet(clock.now(), interface.index(), &received) {
-                eprintln!("packet from {source} discarded: {discard}");
+                eprintln!("packet from {} discarded: {discard}", packet.source);
             }
         }
         router.handle_timeout(clock.now());
@@ -70,7 +70,7 @@ fn float(interface: &str, vip: &str, priority: &str) -> Result<(), Box<dyn Error
             let done = match output {
                 Output::Advertise(advertise) => {
                     let mut buffer = [0; Advertisement::MAX_LEN];
-                    socket.send(advertise.encode(&mut buffer)?)
+                    socket.send(advertise.endpoints.destination(), advertise.encode(&mut buffer)?)
                 }
                 Output::Acquire(_) => match netlink.add(&interface, vip) {
                     Ok(_) => Ok(()),

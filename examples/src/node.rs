@@ -11,7 +11,10 @@ use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
 };
 use serde::{Deserialize, Serialize};
-use vip_netlink::{Address, AddressError, Announcer, Change, ErrorKind, Interface, Netlink, VrrpSocket};
+use vip_netlink::{
+    Address, AddressError, Announcer, AssignedAddress, Change, ErrorKind, Interface, Netlink, Protocol,
+    Reception, VrrpSocket,
+};
 use vrrp_engine::{
     Advertise, Announce, Clock, Config, Discard, Instant, Output, Preempt, RouterId, State, Transition,
     VrrpRouter,
@@ -48,7 +51,11 @@ impl Settings {
     /// # Errors
     ///
     /// A value out of range, in one sentence.
-    pub fn config(&self, router: &RouterSettings, source: Ipv4Addr) -> Result<Config, Box<dyn Error>> {
+    pub fn config(
+        &self,
+        router: &RouterSettings,
+        source: impl Into<IpAddr>,
+    ) -> Result<Config, Box<dyn Error>> {
         let authentication = match &self.password {
             Some(password) => Authentication::SimpleText(Password::new(password)?),
             None => Authentication::None,
@@ -117,7 +124,12 @@ impl Node {
     pub fn open(settings: &Settings) -> Result<Self, Box<dyn Error>> {
         let mut netlink = Netlink::open()?;
         let interface = netlink.interface(&settings.interface)?;
-        let present = netlink.addresses(&interface)?;
+        let present: Vec<_> = netlink
+            .addresses(&interface)?
+            .iter()
+            .map(AssignedAddress::address)
+            .filter(|address| address.ip().is_ipv4())
+            .collect();
         let virtual_addresses: Vec<_> = settings
             .routers
             .iter()
@@ -139,7 +151,12 @@ impl Node {
             router.add(interface.index(), settings.config(one, source)?)?;
         }
         let hands = Hands {
-            socket: VrrpSocket::open(&interface, source, settings.group)?,
+            socket: VrrpSocket::open(
+                &interface,
+                source,
+                Reception::Group(settings.group.into()),
+                Protocol::Vrrp,
+            )?,
             announcer: Announcer::open(&interface)?,
             netlink,
             interface,
@@ -209,8 +226,9 @@ impl Node {
                     break;
                 }
             };
-            let (source, destination) = (packet.source, packet.destination);
-            let received = Packet::new(Endpoints::V4 { source, destination }, packet.ttl, packet.bytes);
+            let source = packet.source;
+            let Some(endpoints) = Endpoints::new(source, packet.destination) else { continue };
+            let received = Packet::new(endpoints, packet.hop_limit, packet.bytes);
             let now = self.clock.now();
             if let Err(discard) = self.router.handle_packet(now, self.hands.interface.index(), &received) {
                 log(Event::Discarded { source, discard });
@@ -288,7 +306,7 @@ pub enum Event {
     /// A packet was discarded.
     Discarded {
         /// Where it came from.
-        source: Ipv4Addr,
+        source: IpAddr,
         /// Why.
         discard: Discard,
     },
@@ -327,7 +345,7 @@ impl Hands {
         let Ok(message) = advertise.encode(&mut buffer) else {
             return Ok(());
         };
-        self.socket.send(message)
+        self.socket.send(advertise.endpoints.destination(), message)
     }
 
     fn acquire(&mut self, vrid: Vrid) -> Result<(), vip_netlink::Error> {

@@ -69,6 +69,20 @@ impl Namespace {
         self.run(|| set_up(name, true))?
     }
 
+    /// Enables IPv6, as far as the system lets us: the interface that is named gets a link-local address a moment later. It
+    /// neither looks for duplicates of it nor solicits routers.
+    ///
+    /// # Errors
+    ///
+    /// The namespace cannot be entered.
+    pub fn enable_ipv6(&self, interface: &str) -> io::Result<()> {
+        self.run(|| {
+            set_ipv6(interface, "accept_dad", "0");
+            set_ipv6(interface, "router_solicitations", "0");
+            set_ipv6("all", "disable_ipv6", "0");
+        })
+    }
+
     /// Runs `f` in a thread that is in this namespace, and waits for it. A panic in `f` goes on here.
     ///
     /// The sockets it opens and the child processes it starts stay in the namespace. Of `/proc`, what is about the
@@ -99,10 +113,15 @@ impl AsFd for Namespace {
 /// Prepares the calling thread's new namespace.
 pub(crate) fn furnish() -> io::Result<()> {
     for interfaces in ["all", "default"] {
-        // A kernel without IPv6 has no such file, and some containers do not let it be written: no reason to stop.
-        let _ = fs::write(format!("/proc/sys/net/ipv6/conf/{interfaces}/disable_ipv6"), "1");
+        set_ipv6(interfaces, "disable_ipv6", "1");
     }
     set_up("lo", true)
+}
+
+/// Changes a setting of an interface in the calling thread's namespace.
+fn set_ipv6(interface: &str, setting: &str, value: &str) {
+    // A kernel without IPv6 has no such file, and some containers do not let it be written: no reason to stop.
+    let _ = fs::write(format!("/proc/sys/net/ipv6/conf/{interface}/{setting}"), value);
 }
 
 fn set_up(name: &str, up: bool) -> io::Result<()> {

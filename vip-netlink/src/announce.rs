@@ -1,39 +1,48 @@
+//! Announcements: which frames, from where, and when they fail.
+
+mod arp;
+mod neighbour;
+
 use std::{
     io,
-    net::Ipv4Addr,
+    net::IpAddr,
     os::fd::{AsFd, BorrowedFd},
 };
 
-use etherparse::{ArpEthIpv4Packet, ArpOperation, EtherType, Ethernet2Header};
+use etherparse::EtherType;
 use nix::libc;
 use socket2::{Domain, SockAddr, SockAddrStorage, Socket, Type};
 
 use crate::{
     error::{Cause, Error, Operation},
-    link::{Interface, Name},
+    link::{Interface, Ipv6Role, Name},
 };
 
-/// Tells the neighbours on an Ethernet that an address is now to be found at this interface (gratuitous ARP).
+/// Tells the neighbours on an Ethernet that an address is now to be found at this interface.
 ///
-/// The frame is the announcement of RFC 5227 §2.3: a broadcast ARP request whose sender and target are both the address,
-/// its target hardware address zero. A switch learns the port from it, and hosts that know the address replace what they
-/// knew. The socket only sends and never blocks.
+/// For IPv4 the frame is a gratuitous ARP, the announcement of RFC 5227 §2.3: a broadcast request whose sender and target
+/// are both the address, its target hardware address zero. For IPv6 it is an unsolicited neighbour advertisement (RFC 4861
+/// §7.2.6, RFC 9568 §6.4.1): from the address itself to all nodes, hop limit 255, Override set, Solicited clear, with the
+/// hardware address. A switch learns the port from either, and hosts that know the address replace what they knew. The
+/// socket only sends and never blocks.
 #[derive(Debug)]
 pub struct Announcer {
     socket: Socket,
-    broadcast: SockAddr,
+    arp: SockAddr,
+    neighbour: SockAddr,
     hardware_address: [u8; 6],
+    ipv6_role: Ipv6Role,
     interface: Name,
 }
 
 impl Announcer {
-    /// Opens a packet socket to send on `interface`, from the MAC address it had when it was looked up. Needs
-    /// `CAP_NET_RAW`.
+    /// Opens a packet socket to send on `interface`, from the MAC address it had when it was looked up, and as what it was
+    /// then to its IPv6 neighbours ([`Interface::ipv6_role`]). Needs `CAP_NET_RAW`.
     ///
     /// # Errors
     ///
     /// [`NotPermitted`](crate::ErrorKind::NotPermitted); [`Unsuitable`](crate::ErrorKind::Unsuitable) for an interface
-    /// without ARP over Ethernet, such as loopback.
+    /// that does not resolve addresses over Ethernet, such as loopback.
     pub fn open(interface: &Interface) -> Result<Self, Error> {
         let operation = || Operation::OpenAnnouncer(interface.short_name());
         let hardware_address = interface
@@ -45,10 +54,20 @@ impl Announcer {
             .map_err(|error| operation().failed(error))?;
         Ok(Self {
             socket,
-            broadcast: arp_broadcast(interface.index()),
+            arp: link_address(interface.index(), EtherType::ARP, arp::DESTINATION),
+            neighbour: link_address(interface.index(), EtherType::IPV6, neighbour::DESTINATION),
             hardware_address,
+            ipv6_role: interface.ipv6_role(),
             interface: interface.short_name(),
         })
+    }
+
+    /// Announces IPv6 addresses as those of a router or of a host, whatever the interface says.
+    ///
+    /// Neighbours that use an address as their router stop doing so when a host announces it (RFC 4861 §7.2.5).
+    #[must_use]
+    pub fn with_ipv6_role(self, ipv6_role: Ipv6Role) -> Self {
+        Self { ipv6_role, ..self }
     }
 
     /// Sends one announcement. Needs no privilege beyond that of [`open`](Self::open).
@@ -60,13 +79,23 @@ impl Announcer {
     ///
     /// [`InterfaceDown`](crate::ErrorKind::InterfaceDown), [`NoSuchInterface`](crate::ErrorKind::NoSuchInterface) when it
     /// was deleted, [`Busy`](crate::ErrorKind::Busy) when its queue is full.
-    pub fn announce(&self, address: Ipv4Addr) -> Result<(), Error> {
-        let frame = announcement(self.hardware_address, address);
+    pub fn announce(&self, ip: IpAddr) -> Result<(), Error> {
+        match ip {
+            IpAddr::V4(ip) => self.transmit(&arp::announcement(self.hardware_address, ip), &self.arp),
+            IpAddr::V6(ip) => {
+                let frame = neighbour::advertisement(self.hardware_address, ip, self.ipv6_role);
+                self.transmit(&frame, &self.neighbour)
+            }
+        }
+        .map_err(|error| Operation::Announce(ip, self.interface).failed(error))
+    }
+
+    fn transmit(&self, frame: &[u8], to: &SockAddr) -> io::Result<()> {
         loop {
-            match self.socket.send_to(&frame, &self.broadcast) {
+            match self.socket.send_to(frame, to) {
                 Ok(_) => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Operation::Announce(address, self.interface).failed(error)),
+                Err(error) => return Err(error),
             }
         }
     }
@@ -78,28 +107,12 @@ impl AsFd for Announcer {
     }
 }
 
-/// Builds the frame, padded with zeros to Ethernet's minimum (without the frame check sequence).
-fn announcement(hardware_address: [u8; 6], address: Ipv4Addr) -> [u8; FRAME_LEN] {
-    let ethernet =
-        Ethernet2Header { destination: BROADCAST, source: hardware_address, ether_type: EtherType::ARP };
-    let arp = ArpEthIpv4Packet {
-        operation: ArpOperation::REQUEST,
-        sender_mac: hardware_address,
-        sender_ipv4: address.octets(),
-        target_mac: [0; 6],
-        target_ipv4: address.octets(),
-    };
-    let mut frame = [0; FRAME_LEN];
-    let bytes = ethernet.to_bytes().into_iter().chain(arp.to_bytes());
-    frame.iter_mut().zip(bytes).for_each(|(place, byte)| *place = byte);
-    frame
-}
-
-fn arp_broadcast(interface: u32) -> SockAddr {
-    let [b0, b1, b2, b3, b4, b5] = BROADCAST;
+/// Builds the address of packet(7) to send to.
+fn link_address(interface: u32, ether_type: EtherType, destination: [u8; 6]) -> SockAddr {
+    let [b0, b1, b2, b3, b4, b5] = destination;
     let address = libc::sockaddr_ll {
         sll_family: libc::AF_PACKET as u16,
-        sll_protocol: EtherType::ARP.0.to_be(),
+        sll_protocol: ether_type.0.to_be(),
         sll_ifindex: interface.cast_signed(),
         sll_hatype: 0,
         sll_pkttype: 0,
@@ -112,28 +125,5 @@ fn arp_broadcast(interface: u32) -> SockAddr {
     unsafe {
         *storage.view_as() = address;
         SockAddr::new(storage, size_of::<libc::sockaddr_ll>() as libc::socklen_t)
-    }
-}
-
-const BROADCAST: [u8; 6] = [0xff; 6];
-const FRAME_LEN: usize = 60;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_frame_is_an_arp_request_for_and_from_the_address() {
-        let frame = announcement([2, 0, 0, 0, 0, 1], Ipv4Addr::new(10, 0, 0, 9));
-
-        #[rustfmt::skip]
-        let expected = [
-            0xff, 0xff, 0xff, 0xff, 0xff, 0xff,  2, 0, 0, 0, 0, 1,  0x08, 0x06,
-            0, 1,  0x08, 0x00,  6, 4,  0, 1,
-            2, 0, 0, 0, 0, 1,  10, 0, 0, 9,
-            0, 0, 0, 0, 0, 0,  10, 0, 0, 9,
-        ];
-        assert_eq!(frame[..42], expected);
-        assert_eq!(frame[42..], [0; 18]);
     }
 }

@@ -1,4 +1,4 @@
-use std::{error, fmt, io, net::Ipv4Addr};
+use std::{error, fmt, io, net::IpAddr};
 
 use nix::libc;
 
@@ -20,6 +20,9 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match &self.cause {
             Cause::Os(_) => match self.raw_os_error().unwrap_or_default() {
+                libc::EACCES if self.is_ipv6_disabled() => ErrorKind::Unsuitable,
+                // To send from an address that is gone.
+                libc::EINVAL if matches!(self.operation, Operation::Send(_)) => ErrorKind::InterfaceDown,
                 libc::EPERM | libc::EACCES => ErrorKind::NotPermitted,
                 libc::ENODEV | libc::ENXIO => ErrorKind::NoSuchInterface,
                 libc::ENETDOWN | libc::ENETUNREACH => ErrorKind::InterfaceDown,
@@ -31,7 +34,12 @@ impl Error {
             Cause::Malformed => ErrorKind::Malformed,
             Cause::KeptChanging => ErrorKind::KeptChanging,
             Cause::TooLong { .. } => ErrorKind::TooLong,
-            Cause::NoArp | Cause::NotMulticast(_) | Cause::NotLocal(_) => ErrorKind::Unsuitable,
+            Cause::NoArp
+            | Cause::NotMulticast(_)
+            | Cause::NotLocal(_)
+            | Cause::OtherFamily(..)
+            | Cause::AhOverIpv6
+            | Cause::OtherPrefixLength(_) => ErrorKind::Unsuitable,
         }
     }
 
@@ -47,14 +55,24 @@ impl Error {
         self.kernel_message.as_deref()
     }
 
+    /// The kernel's `EACCES` for an IPv6 address (`addrconf_add_dev`, net/ipv6/addrconf.c).
+    fn is_ipv6_disabled(&self) -> bool {
+        matches!(self.operation, Operation::Add(address, _) if address.ip().is_ipv6())
+            && self.raw_os_error() == Some(libc::EACCES)
+    }
+
     fn hint(&self) -> Option<&'static str> {
         match (&self.operation, self.kind(), self.raw_os_error()) {
+            (Operation::Add(..), ErrorKind::Unsuitable, Some(_)) => {
+                Some("is the sysctl net.ipv6.conf.INTERFACE.disable_ipv6 set?")
+            }
             (Operation::Add(..) | Operation::Remove(..), ErrorKind::NotPermitted, _) => {
                 Some("needs CAP_NET_ADMIN")
             }
             (Operation::OpenAnnouncer(_) | Operation::OpenVrrp(_), ErrorKind::NotPermitted, _) => {
                 Some("needs CAP_NET_RAW")
             }
+            (Operation::OpenVrrp(_), _, Some(libc::EAFNOSUPPORT)) => Some("this kernel has no IPv6"),
             (Operation::Send(_), _, Some(libc::ENETUNREACH | libc::EINVAL)) => {
                 Some("is the interface up, and the source still its address?")
             }
@@ -94,8 +112,8 @@ pub enum ErrorKind {
     NoSuchInterface,
     /// The interface is administratively down (`ENETDOWN`): it passes when the interface comes up.
     ///
-    /// To a [`VrrpSocket`](crate::VrrpSocket) it looks the same (`ENETUNREACH`) when the interface was deleted or the
-    /// source address removed.
+    /// To a [`VrrpSocket`](crate::VrrpSocket) it looks the same (`ENETUNREACH`, `EINVAL`) when the source address was
+    /// removed, and over IPv4 when the interface was deleted.
     InterfaceDown,
     /// A queue or buffer is full (`EAGAIN`, `ENOBUFS`): try again later.
     Busy,
@@ -105,7 +123,7 @@ pub enum ErrorKind {
     TooLong,
     /// The kernel's list of addresses kept changing while it was read.
     KeptChanging,
-    /// What arrived could not be understood.
+    /// What arrived, or was to be sent as a datagram, could not be understood.
     Malformed,
     /// The interface or address given cannot serve this purpose, whatever the kernel may say.
     Unsuitable,
@@ -123,8 +141,9 @@ pub(crate) enum Operation {
     Add(Address, Name),
     Remove(Address, Name),
     OpenAnnouncer(Name),
-    Announce(Ipv4Addr, Name),
+    Announce(IpAddr, Name),
     OpenVrrp(Name),
+    SetHopLimit(Name),
     Send(Name),
     Receive(Name),
 }
@@ -144,9 +163,10 @@ impl fmt::Display for Operation {
             Self::ListAddresses(name) => write!(f, "list the addresses of {name}"),
             Self::Add(address, name) => write!(f, "add {address} to {name}"),
             Self::Remove(address, name) => write!(f, "remove {address} from {name}"),
-            Self::OpenAnnouncer(name) => write!(f, "open an ARP announcer on {name}"),
+            Self::OpenAnnouncer(name) => write!(f, "open an announcer on {name}"),
             Self::Announce(address, name) => write!(f, "announce {address} on {name}"),
             Self::OpenVrrp(name) => write!(f, "open a VRRP socket on {name}"),
+            Self::SetHopLimit(name) => write!(f, "set the hop limit on {name}"),
             Self::Send(name) => write!(f, "send on {name}"),
             Self::Receive(name) => write!(f, "receive on {name}"),
         }
@@ -184,10 +204,18 @@ pub(crate) enum Cause {
     TimedOut,
     Malformed,
     KeptChanging,
-    TooLong { length: usize, room: usize },
+    TooLong {
+        length: usize,
+        room: usize,
+    },
     NoArp,
-    NotMulticast(Ipv4Addr),
-    NotLocal(Ipv4Addr),
+    NotMulticast(IpAddr),
+    NotLocal(IpAddr),
+    /// These two addresses.
+    OtherFamily(IpAddr, IpAddr),
+    AhOverIpv6,
+    /// The interface has the IP like this.
+    OtherPrefixLength(Address),
 }
 
 impl Cause {
@@ -200,7 +228,10 @@ impl Cause {
             | Self::TooLong { .. }
             | Self::NoArp
             | Self::NotMulticast(_)
-            | Self::NotLocal(_) => None,
+            | Self::NotLocal(_)
+            | Self::OtherFamily(..)
+            | Self::AhOverIpv6
+            | Self::OtherPrefixLength(_) => None,
         }
     }
 }
@@ -218,9 +249,16 @@ impl fmt::Display for Cause {
             Self::TooLong { length, room } => {
                 write!(f, "a datagram of {length} bytes does not fit into a buffer of {room}")
             }
-            Self::NoArp => write!(f, "the interface does not use ARP over Ethernet"),
+            Self::NoArp => write!(f, "neighbours are not found by ARP over Ethernet there"),
             Self::NotMulticast(group) => write!(f, "{group} is not a multicast address"),
-            Self::NotLocal(source) => write!(f, "{source} is not an address of this host"),
+            Self::NotLocal(source @ IpAddr::V4(_)) => write!(f, "{source} is not an address of this host"),
+            Self::NotLocal(source @ IpAddr::V6(_)) => write!(
+                f,
+                "{source} is not an address of this host, or not yet (an address is tentative for a second or two)"
+            ),
+            Self::OtherFamily(one, other) => write!(f, "{one} and {other} are of different versions of IP"),
+            Self::AhOverIpv6 => write!(f, "the authentication header is for IPv4 only"),
+            Self::OtherPrefixLength(address) => write!(f, "it is there as {address} (remove that first)"),
         }
     }
 }
@@ -246,6 +284,7 @@ mod tests {
     fn says_what_was_tried_why_not_and_what_would_help() {
         let eth0 = Name::new("eth0").unwrap();
         let address: Address = "10.0.0.1/24".parse().unwrap();
+        let ipv6: Address = "2001:db8::1".parse().unwrap();
 
         let cases = [
             (
@@ -282,7 +321,18 @@ mod tests {
                 ErrorKind::TooLong,
             ),
             (
-                Operation::OpenVrrp(eth0).failed(Cause::NotMulticast(Ipv4Addr::LOCALHOST)),
+                Operation::Add(ipv6, eth0).failed(os(libc::EACCES)),
+                "cannot add 2001:db8::1/128 to eth0: permission denied (is the sysctl net.ipv6.conf.INTERFACE.disable_ipv6 set?)",
+                ErrorKind::Unsuitable,
+            ),
+            (
+                Operation::Add(ipv6, eth0)
+                    .failed(Cause::OtherPrefixLength("2001:db8::1/64".parse().unwrap())),
+                "cannot add 2001:db8::1/128 to eth0: it is there as 2001:db8::1/64 (remove that first)",
+                ErrorKind::Unsuitable,
+            ),
+            (
+                Operation::OpenVrrp(eth0).failed(Cause::NotMulticast(IpAddr::from([127, 0, 0, 1]))),
                 "cannot open a VRRP socket on eth0: 127.0.0.1 is not a multicast address",
                 ErrorKind::Unsuitable,
             ),

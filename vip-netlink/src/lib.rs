@@ -2,30 +2,32 @@
 //!
 //! What a failover daemon asks of the kernel, and nothing of what it decides: put an [`Address`] on an [`Interface`] and
 //! take it off again ([`Netlink`]), tell the neighbours where it is now ([`Announcer`]), and exchange messages with its
-//! peers over IP protocol 112 ([`VrrpSocket`]). IPv4 only so far.
+//! peers over IP protocol 112 ([`VrrpSocket`]). All of it for IPv4 and IPv6.
 //!
 //! ```no_run
-//! use std::net::Ipv4Addr;
-//! use vip_netlink::{Address, Announcer, Change, Netlink, VrrpSocket};
+//! use vip_netlink::{Address, Announcer, Change, Netlink, Protocol, Reception, VrrpSocket};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let mut netlink = Netlink::open()?;
 //! let eth0 = netlink.interface("eth0")?;
-//! let primary = netlink.addresses(&eth0)?.first().ok_or("eth0 has no address")?.ip();
 //!
-//! // Take over 192.0.2.10: first the address, then the neighbours.
-//! let vip: Address = "192.0.2.10/32".parse()?;
+//! // Take over 2001:db8::10: first the address, then the neighbours.
+//! let vip: Address = "2001:db8::10/128".parse()?;
 //! if netlink.add(&eth0, vip)? == Change::AlreadySo {
 //!     eprintln!("{vip} was on {} already", eth0.name());
 //! }
 //! Announcer::open(&eth0)?.announce(vip.ip())?;
 //!
 //! // Talk to the peers. The socket never blocks: wait on its file descriptor with poll, epoll or an async runtime.
-//! let vrrp = VrrpSocket::open(&eth0, primary, Ipv4Addr::new(224, 0, 0, 18))?;
-//! vrrp.send(b"a whole VRRP message")?;
+//! let mut own = netlink.addresses(&eth0)?.into_iter();
+//! let primary = own.find(|own| own.ip().is_ipv6() && own.address().is_link_local() && own.is_usable());
+//! let primary = primary.ok_or("eth0 has no link-local address")?.ip();
+//! let group = "ff02::12".parse()?;
+//! let vrrp = VrrpSocket::open(&eth0, primary, Reception::Group(group), Protocol::Vrrp)?;
+//! vrrp.send(group, b"a whole VRRP message")?;
 //! let mut buffer = [0; 2048];
 //! while let Some(packet) = vrrp.recv(&mut buffer)? {
-//!     println!("{} bytes from {}, TTL {}", packet.bytes.len(), packet.source, packet.ttl);
+//!     println!("{} bytes from {}, hop limit {}", packet.bytes.len(), packet.source, packet.hop_limit);
 //! }
 //!
 //! // And give it back.
@@ -58,14 +60,16 @@ mod error;
 mod link;
 mod message;
 mod netlink;
+mod packet;
 mod vrrp_socket;
 
-pub use address::{Address, AddressError};
+pub use address::{Address, AddressError, AddressState, AssignedAddress};
 pub use announce::Announcer;
 pub use error::{Error, ErrorKind};
-pub use link::Interface;
+pub use link::{Interface, Ipv6Role};
 pub use netlink::{Change, Netlink};
-pub use vrrp_socket::{Packet, VrrpSocket};
+pub use packet::Packet;
+pub use vrrp_socket::{Protocol, Reception, VrrpSocket};
 
 /// Entry points for fuzzing, no part of the API.
 #[doc(hidden)]

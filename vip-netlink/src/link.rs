@@ -13,6 +13,7 @@ pub struct Interface {
     hardware_address: Option<[u8; 6]>,
     flags: u32,
     mtu: u32,
+    ipv6_role: Ipv6Role,
 }
 
 impl Interface {
@@ -41,7 +42,8 @@ impl Interface {
         self.flags & IFF_RUNNING != 0
     }
 
-    /// Tells whether neighbours are found by ARP over Ethernet here: not on loopback, tunnels and the like.
+    /// Tells whether neighbours are found by ARP, or neighbour discovery, over Ethernet here: not on loopback, tunnels and
+    /// the like.
     pub fn supports_arp(&self) -> bool {
         self.hardware_type == ARPHRD_ETHER && self.flags & (IFF_NOARP | IFF_LOOPBACK) == 0
     }
@@ -49,6 +51,12 @@ impl Interface {
     /// Returns the largest IP packet the interface sends, in bytes.
     pub fn mtu(&self) -> u32 {
         self.mtu
+    }
+
+    /// Returns what the host is to its IPv6 neighbours here: a router where the sysctl
+    /// `net.ipv6.conf.INTERFACE.forwarding` says so.
+    pub fn ipv6_role(&self) -> Ipv6Role {
+        self.ipv6_role
     }
 
     pub(crate) fn short_name(&self) -> Name {
@@ -62,12 +70,14 @@ impl Interface {
         let mut name = None;
         let mut hardware_address = None;
         let mut mtu = 0;
+        let mut ipv6_role = Ipv6Role::Host;
         for attribute in Attributes::new(attributes) {
             let attribute = attribute?;
             match attribute.kind {
                 IFLA_IFNAME => name = attribute.text().and_then(Name::new),
                 IFLA_ADDRESS => hardware_address = attribute.array().ok().filter(|mac| *mac != [0; 6]),
                 IFLA_MTU => mtu = u32::from_ne_bytes(attribute.array()?),
+                IFLA_AF_SPEC => ipv6_role = Ipv6Role::parse(attribute.value)?,
                 _ => {}
             }
         }
@@ -78,8 +88,42 @@ impl Interface {
             hardware_address,
             flags: u32::from_ne_bytes([f0, f1, f2, f3]),
             mtu,
+            ipv6_role,
         })
     }
+}
+
+/// What a host is to its IPv6 neighbours on a link: the Router flag of its neighbour advertisements (RFC 4861 §4.4).
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "the flag is one bit")]
+pub enum Ipv6Role {
+    /// It forwards packets.
+    Router,
+    /// It does not.
+    Host,
+}
+
+impl Ipv6Role {
+    /// Reads an `IFLA_AF_SPEC`: the kernel's settings of the interface, family by family.
+    fn parse(families: &[u8]) -> Result<Self, Malformed> {
+        let Some(inet6) = find(families, AF_INET6)? else { return Ok(Self::Host) };
+        let Some(conf) = find(inet6, IFLA_INET6_CONF)? else { return Ok(Self::Host) };
+        // An array of numbers, of which DEVCONF_FORWARDING (linux/ipv6.h) is the first.
+        match conf.first_chunk::<4>() {
+            Some(forwarding) if *forwarding != [0; 4] => Ok(Self::Router),
+            Some(_) | None => Ok(Self::Host),
+        }
+    }
+}
+
+fn find(attributes: &[u8], kind: u16) -> Result<Option<&[u8]>, Malformed> {
+    for attribute in Attributes::new(attributes) {
+        let attribute = attribute?;
+        if attribute.kind == kind {
+            return Ok(Some(attribute.value));
+        }
+    }
+    Ok(None)
 }
 
 /// An interface's name, kept inline: at most 15 bytes (`IFNAMSIZ`, linux/if.h).
@@ -129,6 +173,10 @@ const ARPHRD_ETHER: u16 = nix::libc::ARPHRD_ETHER;
 const IFLA_ADDRESS: u16 = nix::libc::IFLA_ADDRESS;
 const IFLA_IFNAME: u16 = nix::libc::IFLA_IFNAME;
 const IFLA_MTU: u16 = nix::libc::IFLA_MTU;
+const IFLA_AF_SPEC: u16 = nix::libc::IFLA_AF_SPEC;
+const AF_INET6: u16 = nix::libc::AF_INET6 as u16;
+/// `IFLA_INET6_CONF`, linux/if_link.h.
+const IFLA_INET6_CONF: u16 = 2;
 
 #[cfg(test)]
 mod tests {

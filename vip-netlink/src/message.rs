@@ -16,20 +16,23 @@
 //! +---------------------------------------------------------------+
 //! ```
 
-use std::{io::Cursor, net::Ipv4Addr};
+use std::{io::Cursor, net::IpAddr};
 
 use neli::{
     FromBytesWithInput, Size, ToBytes,
     consts::{
         nl::NlmF,
-        rtnl::{Ifa, Ifla, RtAddrFamily, RtScope, Rtm},
+        rtnl::{Ifa, IfaF, Ifla, RtAddrFamily, RtScope, Rtm},
     },
     nl::{NlPayload, NlmsghdrBuilder},
     rtnl::{IfaddrmsgBuilder, IfinfomsgBuilder, Rtattr, RtattrBuilder},
     types::{Buffer, RtBuffer},
 };
 
-use crate::{address::Address, link::Name};
+use crate::{
+    address::{Address, AssignedAddress},
+    link::Name,
+};
 
 /// Asks for one interface by its name.
 pub(crate) fn get_link(sequence: u32, name: Name) -> Vec<u8> {
@@ -51,13 +54,15 @@ fn get_link_by(sequence: u32, index: i32, attributes: RtBuffer<Ifla, Buffer>) ->
     request(Rtm::Getlink, NlmF::ACK, sequence, payload.expect(COMPLETE))
 }
 
-/// Asks for all IPv4 addresses of all interfaces.
+/// Asks for all addresses of one family, of all interfaces. A kernel without that family answers with all others.
 ///
-/// The kernel would filter by interface, but then never says that the list changed while it was being dumped: it takes
-/// the sequence number it compares (`cb->seq` in `inet_dump_ifaddr`, net/ipv4/devinet.c) on the other path only.
-pub(crate) fn get_addresses(sequence: u32) -> Vec<u8> {
+/// The kernel would filter by interface, and would dump all families at once, but then does not always say that the list
+/// changed while it was being dumped: it takes the sequence number it compares (`cb->seq` in `inet_dump_ifaddr`,
+/// net/ipv4/devinet.c) when it does not filter, and forgets it between two families (`rtnl_dump_all`,
+/// net/core/rtnetlink.c).
+pub(crate) fn get_addresses(sequence: u32, family: Family) -> Vec<u8> {
     let payload = IfaddrmsgBuilder::default()
-        .ifa_family(RtAddrFamily::Inet)
+        .ifa_family(family.into())
         .ifa_prefixlen(0)
         .ifa_scope(RtScope::Universe)
         .ifa_index(0)
@@ -65,26 +70,81 @@ pub(crate) fn get_addresses(sequence: u32) -> Vec<u8> {
     request(Rtm::Getaddr, NlmF::DUMP, sequence, payload.expect(COMPLETE))
 }
 
-/// Adds an address, failing with `EEXIST` where the interface has it.
+/// Adds a floating address, failing with `EEXIST` where the interface has it; of IPv6, with any prefix length.
+///
+/// An IPv6 address is usable at once, without duplicate address detection: it moves while its old owner may still have it.
+/// The preferred lifetime of a `/128` is 0, so that nothing on this host chooses it as a source.
 pub(crate) fn new_address(sequence: u32, interface: u32, address: Address) -> Vec<u8> {
-    change_address(Rtm::Newaddr, NlmF::ACK | NlmF::CREATE | NlmF::EXCL, sequence, interface, address)
+    let (mut flags, mut attributes) = (IfaF::empty(), ip_attributes(address));
+    if address.ip().is_ipv6() {
+        flags = IfaF::NODAD;
+        if address.is_host() {
+            // struct ifa_cacheinfo: preferred and valid lifetime in seconds, two time stamps that are not read.
+            let lifetimes = [0, FOREVER, 0, 0].map(u32::to_ne_bytes).concat();
+            attributes.push(attribute(Ifa::Cacheinfo, lifetimes));
+        }
+    }
+    let message_flags = NlmF::ACK | NlmF::CREATE | NlmF::EXCL;
+    change_address(Rtm::Newaddr, message_flags, sequence, interface, address, flags, attributes)
 }
 
 /// Removes an address, failing with `EADDRNOTAVAIL` where the interface does not have it.
 pub(crate) fn delete_address(sequence: u32, interface: u32, address: Address) -> Vec<u8> {
-    change_address(Rtm::Deladdr, NlmF::ACK, sequence, interface, address)
+    let attributes = ip_attributes(address);
+    change_address(Rtm::Deladdr, NlmF::ACK, sequence, interface, address, IfaF::empty(), attributes)
 }
 
-fn change_address(kind: Rtm, flags: NlmF, sequence: u32, interface: u32, address: Address) -> Vec<u8> {
-    let ip = address.ip().octets().to_vec();
+fn ip_attributes(address: Address) -> RtBuffer<Ifa, Buffer> {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) => ip.octets().to_vec(),
+        IpAddr::V6(ip) => ip.octets().to_vec(),
+    };
+    RtBuffer::from_iter([attribute(Ifa::Local, ip.clone()), attribute(Ifa::Address, ip)])
+}
+
+fn change_address(
+    kind: Rtm,
+    message_flags: NlmF,
+    sequence: u32,
+    interface: u32,
+    address: Address,
+    flags: IfaF,
+    attributes: RtBuffer<Ifa, Buffer>,
+) -> Vec<u8> {
     let payload = IfaddrmsgBuilder::default()
-        .ifa_family(RtAddrFamily::Inet)
+        .ifa_family(Family::of(address.ip()).into())
         .ifa_prefixlen(address.prefix_len())
+        .ifa_flags(flags)
         .ifa_scope(RtScope::Universe)
         .ifa_index(interface)
-        .rtattrs(RtBuffer::from_iter([attribute(Ifa::Local, ip.clone()), attribute(Ifa::Address, ip)]))
+        .rtattrs(attributes)
         .build();
-    request(kind, flags, sequence, payload.expect(COMPLETE))
+    request(kind, message_flags, sequence, payload.expect(COMPLETE))
+}
+
+/// The versions of IP.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    V4,
+    V6,
+}
+
+impl Family {
+    pub(crate) fn of(ip: IpAddr) -> Self {
+        match ip {
+            IpAddr::V4(_) => Self::V4,
+            IpAddr::V6(_) => Self::V6,
+        }
+    }
+}
+
+impl From<Family> for RtAddrFamily {
+    fn from(family: Family) -> Self {
+        match family {
+            Family::V4 => Self::Inet,
+            Family::V6 => Self::Inet6,
+        }
+    }
 }
 
 fn attribute<T: Size>(kind: T, value: Vec<u8>) -> Rtattr<T, Buffer> {
@@ -296,9 +356,8 @@ pub(crate) fn read_everything(datagram: &[u8]) -> usize {
             Ok(Reply::End(outcome)) => outcome.text.map_or(0, str::len),
             Ok(Reply::Data { payload, .. }) => {
                 let link = crate::link::Interface::parse(payload).map_or(0, |link| link.name().len());
-                let address =
-                    Address::parse(payload).ok().flatten().map_or(Ipv4Addr::UNSPECIFIED, |(_, a)| a.ip());
-                link + address.octets().len()
+                let address = AssignedAddress::parse(payload).ok().flatten();
+                link + address.map_or(0, |(_, assigned)| usize::from(assigned.address().prefix_len()))
             }
             Ok(Reply::Nothing) | Err(Malformed) => 0,
         })
@@ -306,6 +365,8 @@ pub(crate) fn read_everything(datagram: &[u8]) -> usize {
 }
 
 const COMPLETE: &str = "every field without a default is set";
+/// `INFINITY_LIFE_TIME`, include/net/addrconf.h.
+const FOREVER: u32 = u32::MAX;
 const HEADER_LEN: usize = 16;
 const NLMSG_NOOP: u16 = 1;
 const NLMSG_ERROR: u16 = 2;
@@ -339,6 +400,31 @@ mod tests {
         ]
         .concat();
         assert_eq!(bytes, expected);
+    }
+
+    #[test]
+    fn adding_an_ipv6_host_address_says_that_it_is_usable_at_once_and_no_source() {
+        let bytes = new_address(7, 3, "2001:db8::1".parse().unwrap());
+
+        let ip = [0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+        #[rustfmt::skip]
+        let expected = [
+            &ne32(84)[..], &ne16(20), &ne16(0x1 | 0x4 | 0x200 | 0x400), &ne32(7), &ne32(0), // nlmsghdr
+            &[10, 128, 0x02, 0], &ne32(3), // ifaddrmsg with IFA_F_NODAD
+            &ne16(20), &ne16(2), &ip, // IFA_LOCAL
+            &ne16(20), &ne16(1), &ip, // IFA_ADDRESS
+            &ne16(20), &ne16(6), &ne32(0), &ne32(u32::MAX), &ne32(0), &ne32(0), // IFA_CACHEINFO
+        ]
+        .concat();
+        assert_eq!(bytes, expected);
+    }
+
+    #[test]
+    fn an_ipv6_address_of_a_subnet_may_be_a_source() {
+        let bytes = new_address(7, 3, "2001:db8::1/64".parse().unwrap());
+
+        assert_eq!(bytes.len(), 16 + 8 + 20 + 20, "no lifetimes");
+        assert_eq!(bytes[16..20], [10, 64, 0x02, 0]);
     }
 
     #[test]

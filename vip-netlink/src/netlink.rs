@@ -13,16 +13,17 @@ use nix::{
 };
 
 use crate::{
-    address::Address,
+    address::{Address, AssignedAddress},
     error::{Cause, Error, Failure, Operation},
     link::{Interface, Name},
-    message::{self, Malformed, Messages, Reply},
+    message::{self, Family, Malformed, Messages, Reply},
 };
 
 /// A socket to ask the kernel about interfaces and addresses, and to change addresses.
 ///
 /// It acts on the network namespace that the thread was in when it was opened. No request waits for its answer longer than
-/// about a second; a call is one request, only [`addresses`](Self::addresses) may take a few.
+/// about a second. A call is one request, but for [`addresses`](Self::addresses), and for [`add`](Self::add) where it finds
+/// an IPv6 address to be there: they may take a few.
 #[derive(Debug)]
 pub struct Netlink {
     socket: OwnedFd,
@@ -63,7 +64,7 @@ impl Netlink {
         found.ok_or_else(no_such_interface)
     }
 
-    /// Lists the IPv4 addresses of an interface, in the kernel's order (`RTM_GETADDR`). Needs no privilege.
+    /// Lists the addresses of an interface in the kernel's order, those of IPv4 first (`RTM_GETADDR`). Needs no privilege.
     ///
     /// When the kernel says that the list changed while it was read, it is read again. A list of hundreds of addresses, read
     /// while another program removes some, may still lack one that stays, in rare cases: the kernel notices a change a
@@ -79,69 +80,116 @@ impl Netlink {
     /// [`NoSuchInterface`](crate::ErrorKind::NoSuchInterface);
     /// [`KeptChanging`](crate::ErrorKind::KeptChanging), after some attempts, when other programs change addresses so
     /// fast that no consistent list can be read.
-    pub fn addresses(&mut self, interface: &Interface) -> Result<Vec<Address>, Error> {
+    pub fn addresses(&mut self, interface: &Interface) -> Result<Vec<AssignedAddress>, Error> {
         self.list(interface)
             .map_err(|failure| Operation::ListAddresses(interface.short_name()).failed(failure))
     }
 
-    fn list(&mut self, interface: &Interface) -> Result<Vec<Address>, Failure> {
+    fn list(&mut self, interface: &Interface) -> Result<Vec<AssignedAddress>, Failure> {
+        let mut addresses = self.list_family(interface, Family::V4)?;
+        addresses.extend(self.list_family(interface, Family::V6)?);
+        if addresses.is_empty() {
+            // No addresses, or no interface?
+            let sequence = self.next_sequence();
+            let question = message::get_link_at(sequence, interface.index());
+            self.request(&question, sequence, |_, _| Ok(()))?;
+        }
+        Ok(addresses)
+    }
+
+    fn list_family(
+        &mut self,
+        interface: &Interface,
+        family: Family,
+    ) -> Result<Vec<AssignedAddress>, Failure> {
         for _ in 0..DUMP_ATTEMPTS {
             let sequence = self.next_sequence();
             let mut addresses = Vec::new();
-            let dump = self.request(&message::get_addresses(sequence), sequence, |kind, payload| {
-                if kind == libc::RTM_NEWADDR {
-                    let found = Address::parse(payload)?.filter(|(index, _)| *index == interface.index());
-                    addresses.extend(found.map(|(_, address)| address));
+            let question = message::get_addresses(sequence, family);
+            let dump = self.request(&question, sequence, |kind, payload| {
+                if kind == libc::RTM_NEWADDR
+                    && let Some((index, assigned)) = AssignedAddress::parse(payload)?
+                    && index == interface.index()
+                    && Family::of(assigned.ip()) == family
+                {
+                    addresses.push(assigned);
                 }
                 Ok(())
             })?;
             match dump {
                 Dump::Interrupted => {}
-                Dump::Consistent if addresses.is_empty() => {
-                    // No addresses, or no interface?
-                    let sequence = self.next_sequence();
-                    self.request(
-                        &message::get_link_at(sequence, interface.index()),
-                        sequence,
-                        |_, _| Ok(()),
-                    )?;
-                    return Ok(addresses);
-                }
                 Dump::Consistent => return Ok(addresses),
             }
         }
         Err(Cause::KeptChanging.into())
     }
 
-    /// Adds an address to an interface (`RTM_NEWADDR`). Needs `CAP_NET_ADMIN`.
+    /// Adds a floating address to an interface (`RTM_NEWADDR`). Needs `CAP_NET_ADMIN`.
     ///
-    /// Adding what is there changes nothing and is [`Change::AlreadySo`]. The same IP with another prefix length, or on
-    /// another interface, is another address.
+    /// Adding what is there changes nothing and is [`Change::AlreadySo`]. The same IPv4 address with another prefix length,
+    /// or any on another interface, is another address.
+    ///
+    /// An IPv6 address is usable at once: it is added without duplicate address detection (`IFA_F_NODAD`), and one that
+    /// is there but not usable ([`is_usable`](AssignedAddress::is_usable)) is removed and added again. A `/128` gets a
+    /// preferred lifetime of 0, so that the kernel does not choose it as the source of this host's own packets.
     ///
     /// # Errors
     ///
-    /// [`NotPermitted`](crate::ErrorKind::NotPermitted), [`NoSuchInterface`](crate::ErrorKind::NoSuchInterface).
+    /// [`NotPermitted`](crate::ErrorKind::NotPermitted), [`NoSuchInterface`](crate::ErrorKind::NoSuchInterface);
+    /// [`Unsuitable`](crate::ErrorKind::Unsuitable) for an IPv6 address where IPv6 is disabled on the interface, or where
+    /// it has the address with another prefix length.
     pub fn add(&mut self, interface: &Interface, address: Address) -> Result<Change, Error> {
-        let sequence = self.next_sequence();
-        let request = message::new_address(sequence, interface.index(), address);
-        self.change(&request, sequence, libc::EEXIST)
+        self.add_usable(interface, address)
             .map_err(|failure| Operation::Add(address, interface.short_name()).failed(failure))
+    }
+
+    fn add_usable(&mut self, interface: &Interface, address: Address) -> Result<Change, Failure> {
+        let change = self.try_add(interface, address)?;
+        if change == Change::Made || address.ip().is_ipv4() {
+            return Ok(change);
+        }
+        // It is there, but how?
+        let assigned = self
+            .list_family(interface, Family::V6)?
+            .into_iter()
+            .find(|assigned| assigned.ip() == address.ip());
+        match assigned {
+            Some(other) if other.address() != address => {
+                Err(Cause::OtherPrefixLength(other.address()).into())
+            }
+            Some(assigned) if assigned.is_usable() => Ok(Change::AlreadySo),
+            Some(_) => {
+                self.try_remove(interface, address)?;
+                self.try_add(interface, address)
+            }
+            // It went meanwhile.
+            None => self.try_add(interface, address),
+        }
+    }
+
+    fn try_add(&mut self, interface: &Interface, address: Address) -> Result<Change, Failure> {
+        let sequence = self.next_sequence();
+        self.change(&message::new_address(sequence, interface.index(), address), sequence, libc::EEXIST)
     }
 
     /// Removes an address from an interface (`RTM_DELADDR`). Needs `CAP_NET_ADMIN`.
     ///
     /// Removing what is not there changes nothing and is [`Change::AlreadySo`]. When the address is the first of its
     /// subnet on the interface, the kernel removes the others of that subnet too, unless the sysctl
-    /// `promote_secondaries` is set; a `/32` is a subnet of its own.
+    /// `promote_secondaries` is set; a `/32` is a subnet of its own. Those of IPv6 stay.
     ///
     /// # Errors
     ///
     /// [`NotPermitted`](crate::ErrorKind::NotPermitted), [`NoSuchInterface`](crate::ErrorKind::NoSuchInterface).
     pub fn remove(&mut self, interface: &Interface, address: Address) -> Result<Change, Error> {
+        self.try_remove(interface, address)
+            .map_err(|failure| Operation::Remove(address, interface.short_name()).failed(failure))
+    }
+
+    fn try_remove(&mut self, interface: &Interface, address: Address) -> Result<Change, Failure> {
         let sequence = self.next_sequence();
         let request = message::delete_address(sequence, interface.index(), address);
         self.change(&request, sequence, libc::EADDRNOTAVAIL)
-            .map_err(|failure| Operation::Remove(address, interface.short_name()).failed(failure))
     }
 
     fn change(&mut self, request: &[u8], sequence: u32, already_so: i32) -> Result<Change, Failure> {
@@ -310,41 +358,47 @@ mod tests {
 
     #[test]
     fn the_late_answer_to_an_earlier_request_is_skipped() {
-        let late =
-            [message_bytes(RTM_NEWADDR, MULTI, 0, &address(2, 9)), message_bytes(DONE, MULTI, 0, &ne32(0))];
-        let ours =
-            [message_bytes(RTM_NEWADDR, MULTI, 1, &address(2, 1)), message_bytes(DONE, MULTI, 1, &ne32(0))];
-        let (mut netlink, _kernel) = scripted(&[late.concat(), ours.concat()]);
+        let late = [message_bytes(RTM_NEWADDR, MULTI, 0, &address(2, 9)), end(0)];
+        let ours = [message_bytes(RTM_NEWADDR, MULTI, 1, &address(2, 1)), end(1)];
+        let (mut netlink, _kernel) = scripted(&[late.concat(), ours.concat(), end(2)]);
 
         let addresses = netlink.addresses(&eth0()).unwrap();
 
-        assert_eq!(addresses, ["10.0.0.1/24".parse().unwrap()]);
+        assert_eq!(texts(&addresses), ["10.0.0.1/24"]);
     }
 
     #[test]
     fn an_unfiltered_dump_is_filtered_here() {
         let entries =
             [(2, 1), (3, 2), (2, 3)].map(|(i, last)| message_bytes(RTM_NEWADDR, MULTI, 1, &address(i, last)));
-        let (mut netlink, _kernel) = scripted(&[entries.concat(), message_bytes(DONE, MULTI, 1, &ne32(0))]);
+        let (mut netlink, _kernel) = scripted(&[entries.concat(), end(1), end(2)]);
 
         let addresses = netlink.addresses(&eth0()).unwrap();
 
-        assert_eq!(addresses, ["10.0.0.1/24", "10.0.0.3/24"].map(|text| text.parse().unwrap()));
+        assert_eq!(texts(&addresses), ["10.0.0.1/24", "10.0.0.3/24"]);
+    }
+
+    #[test]
+    fn a_kernel_without_ipv6_answers_with_the_other_family() {
+        let answer =
+            |sequence| [message_bytes(RTM_NEWADDR, MULTI, sequence, &address(2, 1)), end(sequence)].concat();
+        let (mut netlink, _kernel) = scripted(&[answer(1), answer(2)]);
+
+        let addresses = netlink.addresses(&eth0()).unwrap();
+
+        assert_eq!(texts(&addresses), ["10.0.0.1/24"]);
     }
 
     #[test]
     fn an_interrupted_dump_is_read_again() {
         // The flag is on one message alone, and not on the last.
-        let interrupted = [
-            message_bytes(RTM_NEWADDR, MULTI | INTERRUPTED, 1, &address(2, 1)),
-            message_bytes(DONE, MULTI, 1, &ne32(0)),
-        ];
+        let interrupted = [message_bytes(RTM_NEWADDR, MULTI | INTERRUPTED, 1, &address(2, 1)), end(1)];
         let complete = [
             message_bytes(RTM_NEWADDR, MULTI, 2, &address(2, 1)),
             message_bytes(RTM_NEWADDR, MULTI, 2, &address(2, 2)),
-            message_bytes(DONE, MULTI, 2, &ne32(0)),
+            end(2),
         ];
-        let (mut netlink, _kernel) = scripted(&[interrupted.concat(), complete.concat()]);
+        let (mut netlink, _kernel) = scripted(&[interrupted.concat(), complete.concat(), end(3)]);
 
         assert_eq!(netlink.addresses(&eth0()).unwrap().len(), 2);
     }
@@ -391,6 +445,14 @@ mod tests {
             kernel.send(answer).unwrap();
         }
         (Netlink { socket: socket.into(), sequence: 0, buffer: vec![0; BUFFER_LEN] }, kernel)
+    }
+
+    fn end(sequence: u32) -> Vec<u8> {
+        message_bytes(DONE, MULTI, sequence, &ne32(0))
+    }
+
+    fn texts(addresses: &[AssignedAddress]) -> Vec<String> {
+        addresses.iter().map(|assigned| assigned.address().to_string()).collect()
     }
 
     /// The interface with the index 2.

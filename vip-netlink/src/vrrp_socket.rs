@@ -1,69 +1,150 @@
+//! VRRP sockets: what they are opened for, and how messages go out. How they are set up and how packets come in differs
+//! between the families.
+
+mod control;
+mod v4;
+mod v6;
+
 use std::{
-    io,
-    net::{Ipv4Addr, SocketAddrV4},
+    io::{self, IoSlice},
+    net::{IpAddr, SocketAddrV4, SocketAddrV6},
+    num::NonZeroU8,
     os::fd::{AsFd, AsRawFd, BorrowedFd},
 };
 
-use etherparse::Ipv4HeaderSlice;
 use nix::{
     errno::Errno,
-    libc,
     sys::socket::{MsgFlags, recv},
 };
-use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, Socket, Type};
+use socket2::{MsgHdr, SockAddr, Socket};
 
 use crate::{
     error::{Cause, Error, Failure, Operation},
     link::{Interface, Name},
+    packet::Packet,
 };
 
-/// A raw IPv4 socket for IP protocol 112 (VRRP) on one interface and one multicast group.
+/// A raw IP socket for VRRP on one interface, over IPv4 or IPv6 as its source says.
 ///
-/// Packets leave with TTL 255, type of service 0xC0 (internetwork control), from the source given, and do not come back
-/// to this host. Received is what arrives on this interface for this group, for an address of this host or for all hosts;
-/// which of them, and the TTL, is for the caller to check. The payload is opaque here.
+/// Packets leave through this interface from the source given, to whomever they are sent, with type of service or traffic
+/// class 0xC0 (internetwork control) and hop limit 255. What is sent to a group does not come back to this host. Received is
+/// what arrives on this interface as [`Reception`] says: no packet arrives at sockets of both kinds. The hop limit it came
+/// with is for the caller to check. The payload is opaque here, its checksum not looked at.
 ///
 /// The socket never blocks: wait on its file descriptor ([`AsFd`]) to become readable. Neither sending nor receiving
 /// allocates. It survives the interface going down and up, but not its deletion.
 #[derive(Debug)]
 pub struct VrrpSocket {
     socket: Socket,
-    group: SockAddr,
+    source: IpAddr,
+    /// The control message that names source and interface.
+    control: Box<[u8]>,
+    protocol: Protocol,
+    index: u32,
     interface: Name,
 }
 
+/// What a [`VrrpSocket`] receives.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reception {
+    /// Packets to this multicast group, which the socket joins, and no others.
+    Group(IpAddr),
+    /// Packets to the socket's own source address, from any peer, and no others.
+    Unicast,
+}
+
+/// The IP protocol of a [`VrrpSocket`].
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// 112, VRRP (RFC 3768 §5.2.4): messages are sent and received behind an IP header of the kernel's.
+    Vrrp,
+    /// 51, the Authentication Header (RFC 2402), over IPv4 only. It covers the IP header, so whole datagrams are sent:
+    /// IP header, Authentication Header, message. Received is every Authentication Header, what it protects is for the
+    /// caller to check; [`Packet::datagram`] is what to check it against.
+    Ah,
+}
+
 impl VrrpSocket {
-    /// Opens a socket on `interface`, sending from `source`, joined to `group`. Needs `CAP_NET_RAW`.
+    /// Opens a socket on `interface` to send from `source`. Needs `CAP_NET_RAW`.
     ///
-    /// `source` should be the interface's own address, not a virtual one.
+    /// `source` should be the interface's own address, not a virtual one; over IPv6 its link-local address (RFC 9568
+    /// §5.1.2.1), once that is usable ([`AssignedAddress::is_usable`](crate::AssignedAddress::is_usable)). Nothing that
+    /// arrived before the socket was set up is received.
     ///
     /// # Errors
     ///
     /// [`NotPermitted`](crate::ErrorKind::NotPermitted), [`NoSuchInterface`](crate::ErrorKind::NoSuchInterface);
-    /// [`Unsuitable`](crate::ErrorKind::Unsuitable) when `group` is not a multicast address, or `source` not one of this
-    /// host's.
-    pub fn open(interface: &Interface, source: Ipv4Addr, group: Ipv4Addr) -> Result<Self, Error> {
-        let operation = || Operation::OpenVrrp(interface.short_name());
-        if !group.is_multicast() {
-            return Err(operation().failed(Cause::NotMulticast(group)));
-        }
-        let socket = open_socket(interface, source, group).map_err(|error| operation().failed(error))?;
-        Ok(Self { socket, group: SocketAddrV4::new(group, 0).into(), interface: interface.short_name() })
+    /// [`Unsuitable`](crate::ErrorKind::Unsuitable) when the group is not a multicast address or not of the source's
+    /// family, when `source` is not an address of this host, and for [`Protocol::Ah`] over IPv6.
+    pub fn open(
+        interface: &Interface,
+        source: IpAddr,
+        reception: Reception,
+        protocol: Protocol,
+    ) -> Result<Self, Error> {
+        let failed = |failure: Failure| Operation::OpenVrrp(interface.short_name()).failed(failure);
+        let (socket, control) = match source {
+            IpAddr::V4(source) => {
+                let socket = v4::open(interface, source, reception, protocol).map_err(failed)?;
+                (socket, control::from_v4(interface.index(), source))
+            }
+            IpAddr::V6(source) => {
+                let socket = v6::open(interface, source, reception, protocol).map_err(failed)?;
+                (socket, control::from_v6(interface.index(), source))
+            }
+        };
+        let (index, interface) = (interface.index(), interface.short_name());
+        Ok(Self { socket, source, control, protocol, index, interface })
     }
 
-    /// Sends one message to the group; the kernel puts the IP header before it. Needs no privilege beyond that of
-    /// [`open`](Self::open).
+    /// Sets the hop limit of packets to a single host, 255 otherwise. What is sent to a group keeps 255, and
+    /// what is sent as a whole datagram ([`Protocol::Ah`]) that of its own header.
     ///
     /// # Errors
     ///
-    /// [`InterfaceDown`](crate::ErrorKind::InterfaceDown), also when the interface was deleted or the source address
-    /// removed; [`Busy`](crate::ErrorKind::Busy) when the send queue is full.
-    pub fn send(&self, message: &[u8]) -> Result<(), Error> {
+    /// None that is known.
+    pub fn set_unicast_hop_limit(&self, hop_limit: NonZeroU8) -> Result<(), Error> {
+        let hop_limit = hop_limit.get().into();
+        match self.source {
+            IpAddr::V4(_) => self.socket.set_ttl_v4(hop_limit),
+            IpAddr::V6(_) => self.socket.set_unicast_hops_v6(hop_limit),
+        }
+        .map_err(|error| Operation::SetHopLimit(self.interface).failed(error))
+    }
+
+    /// Sends one message to a group or a peer; the kernel puts the IP header before it. Needs no privilege beyond that of
+    /// [`open`](Self::open).
+    ///
+    /// With [`Protocol::Ah`] the message is a whole IPv4 datagram, and goes out as it is, but that the kernel fills in total
+    /// length and header checksum, and the identification where it is 0. `destination` is whom it is handed to: it should be
+    /// that of its header.
+    ///
+    /// # Errors
+    ///
+    /// [`InterfaceDown`](crate::ErrorKind::InterfaceDown), also when the source address was removed, and over IPv4 when the
+    /// interface was deleted: over IPv6 that is [`NoSuchInterface`](crate::ErrorKind::NoSuchInterface); [`Busy`](crate::ErrorKind::Busy) when the send queue is full; [`TooLong`](crate::ErrorKind::TooLong);
+    /// [`Unsuitable`](crate::ErrorKind::Unsuitable) for a destination that is not of the source's family;
+    /// [`Malformed`](crate::ErrorKind::Malformed) for a datagram that does not begin with an IPv4 header.
+    pub fn send(&self, destination: IpAddr, message: &[u8]) -> Result<(), Error> {
+        self.transmit(destination, message).map_err(|failure| Operation::Send(self.interface).failed(failure))
+    }
+
+    fn transmit(&self, destination: IpAddr, message: &[u8]) -> Result<(), Failure> {
+        expect_family(self.source, destination)?;
+        match self.protocol {
+            Protocol::Ah => drop(Packet::from_ipv4(message).ok_or(Cause::Malformed)?),
+            Protocol::Vrrp => {}
+        }
+        let to = socket_address(destination, self.index);
+        let buffers = [IoSlice::new(message)];
+        let header = MsgHdr::new().with_addr(&to).with_buffers(&buffers).with_control(&self.control);
         loop {
-            match self.socket.send_to(message, &self.group) {
+            match self.socket.sendmsg(&header, 0) {
                 Ok(_) => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Operation::Send(self.interface).failed(error)),
+                Err(error) => return Err(error.into()),
             }
         }
     }
@@ -76,23 +157,11 @@ impl VrrpSocket {
     /// [`TooLong`](crate::ErrorKind::TooLong) for a packet longer than the buffer: it is gone, the next call takes the
     /// one after it.
     pub fn recv<'b>(&self, buffer: &'b mut [u8]) -> Result<Option<Packet<'b>>, Error> {
-        self.receive(buffer).map_err(|failure| Operation::Receive(self.interface).failed(failure))
-    }
-
-    fn receive<'b>(&self, buffer: &'b mut [u8]) -> Result<Option<Packet<'b>>, Failure> {
-        loop {
-            // With MSG_TRUNC the result is the datagram's length, even where that is more than fits.
-            match recv(self.socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC) {
-                Ok(length) => {
-                    let room = buffer.len();
-                    let datagram = buffer.get(..length).ok_or(Cause::TooLong { length, room })?;
-                    return Packet::parse(datagram).map(Some).ok_or_else(|| Cause::Malformed.into());
-                }
-                Err(Errno::EAGAIN) => return Ok(None),
-                Err(Errno::EINTR) => {}
-                Err(errno) => return Err(errno.into()),
-            }
+        match self.source {
+            IpAddr::V4(_) => v4::receive(&self.socket, buffer),
+            IpAddr::V6(_) => v6::receive(&self.socket, buffer),
         }
+        .map_err(|failure| Operation::Receive(self.interface).failed(failure))
     }
 }
 
@@ -102,81 +171,38 @@ impl AsFd for VrrpSocket {
     }
 }
 
-/// A received packet: what its IP header says, and what follows it.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Packet<'a> {
-    /// The sender's address.
-    pub source: Ipv4Addr,
-    /// The group, or the address of this host it was sent to.
-    pub destination: Ipv4Addr,
-    /// The time to live as it arrived: 255 proves that no router passed it on.
-    pub ttl: u8,
-    /// What follows the IP header and its options.
-    pub bytes: &'a [u8],
-}
-
-impl<'a> Packet<'a> {
-    pub(crate) fn parse(datagram: &'a [u8]) -> Option<Self> {
-        let header = Ipv4HeaderSlice::from_slice(datagram).ok()?;
-        Some(Self {
-            source: header.source().into(),
-            destination: header.destination().into(),
-            ttl: header.ttl(),
-            bytes: datagram.get(header.slice().len()..)?,
+impl Protocol {
+    fn number(self) -> socket2::Protocol {
+        socket2::Protocol::from(match self {
+            Self::Vrrp => 112,
+            Self::Ah => 51,
         })
     }
 }
 
-fn open_socket(interface: &Interface, source: Ipv4Addr, group: Ipv4Addr) -> Result<Socket, Failure> {
-    let socket = Socket::new(Domain::IPV4, Type::RAW.nonblocking(), Some(Protocol::from(VRRP)))?;
-    socket.bind_device(Some(interface.name().as_bytes()))?;
-    expect_local(source)?;
-    socket.set_multicast_all_v4(false)?;
-    socket.set_multicast_loop_v4(false)?;
-    socket.set_multicast_ttl_v4(255)?;
-    socket.set_ttl_v4(255)?;
-    socket.set_tos_v4(INTERNETWORK_CONTROL)?;
-    set_multicast_source(&socket, interface.index(), source)?;
-    socket.join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(interface.index()))?;
-    discard_early_packets(&socket)?;
-    Ok(socket)
+fn expect_family(source: IpAddr, other: IpAddr) -> Result<(), Failure> {
+    if source.is_ipv4() == other.is_ipv4() { Ok(()) } else { Err(Cause::OtherFamily(source, other).into()) }
 }
 
-/// Asks whether an interface of this host has the address: naming source and interface together checks only the latter.
-fn expect_local(source: Ipv4Addr) -> Result<(), Failure> {
-    let question = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
-    match question.set_multicast_if_v4(&source) {
-        Ok(()) if source.is_unspecified() => Err(Cause::NotLocal(source).into()),
-        Err(error) if error.raw_os_error() == Some(libc::EADDRNOTAVAIL) => {
+/// The interface matters to link-local addresses only.
+fn socket_address(ip: IpAddr, interface: u32) -> SockAddr {
+    match ip {
+        IpAddr::V4(ip) => SocketAddrV4::new(ip, 0).into(),
+        IpAddr::V6(ip) => SocketAddrV6::new(ip, 0, 0, interface).into(),
+    }
+}
+
+/// Binds to the source, saying so where it is the source that is wrong.
+fn bind(socket: &Socket, source: IpAddr, interface: u32) -> Result<(), Failure> {
+    match socket.bind(&socket_address(source, interface)) {
+        Err(error) if error.raw_os_error() == Some(nix::libc::EADDRNOTAVAIL) => {
             Err(Cause::NotLocal(source).into())
         }
         result => Ok(result?),
     }
 }
 
-/// Fixes interface and source address of multicast packets (`IP_MULTICAST_IF`, ip(7)).
-fn set_multicast_source(socket: &Socket, interface: u32, source: Ipv4Addr) -> io::Result<()> {
-    let request = libc::ip_mreqn {
-        imr_multiaddr: libc::in_addr { s_addr: 0 },
-        imr_address: libc::in_addr { s_addr: u32::from_ne_bytes(source.octets()) },
-        imr_ifindex: interface.cast_signed(),
-    };
-    // SAFETY: the option reads a struct ip_mreqn, which is what pointer and length describe.
-    #[expect(unsafe_code, reason = "socket2 sets the interface or the address, not both")]
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::IPPROTO_IP,
-            libc::IP_MULTICAST_IF,
-            (&raw const request).cast(),
-            size_of_val(&request) as libc::socklen_t,
-        )
-    };
-    Errno::result(result).map(drop).map_err(Into::into)
-}
-
-/// Throws away what arrived from other interfaces before the socket was bound to its own.
+/// Throws away what arrived from other interfaces, or to other addresses, before the socket was bound to its own.
 fn discard_early_packets(socket: &Socket) -> io::Result<()> {
     loop {
         match recv(socket.as_raw_fd(), &mut [0], MsgFlags::MSG_DONTWAIT) {
@@ -187,48 +213,5 @@ fn discard_early_packets(socket: &Socket) -> io::Result<()> {
     }
 }
 
-/// The IP protocol number of VRRP (RFC 3768 §5.2.4).
-const VRRP: i32 = 112;
-/// Type of service of routing protocols: precedence 6 (RFC 791 §3.1).
+/// Type of service of routing protocols: precedence 6 (RFC 791 §3.1). IPv6's traffic class is the same byte.
 const INTERNETWORK_CONTROL: u32 = 0xc0;
-
-#[cfg(test)]
-mod tests {
-    use proptest::{collection::vec, prelude::*};
-
-    use super::*;
-
-    #[test]
-    fn a_bad_ip_header_is_no_packet() {
-        let short = [0x45; 19];
-        let version_6 = [0x65; 40];
-        let header_of_four_words = [0x44; 40];
-        let header_longer_than_the_packet = [0x4f; 40];
-
-        let bad: [&[u8]; 5] =
-            [&[], &short, &version_6, &header_of_four_words, &header_longer_than_the_packet];
-        for datagram in bad {
-            assert_eq!(Packet::parse(datagram), None, "{datagram:?}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_read_without_panic(bytes in vec(any::<u8>(), 0..100)) {
-            let _ = Packet::parse(&bytes);
-        }
-
-        #[test]
-        fn the_payload_begins_after_the_header(words in 5_u8..=15, options in any::<[u8; 40]>(), payload: Vec<u8>) {
-            let header_len = usize::from(words) * 4;
-            let mut datagram = vec![0x40 | words, 0, 0, 0, 0, 0, 0, 0, 255, 112, 0, 0, 10, 0, 0, 1, 224, 0, 0, 18];
-            datagram.extend(&options[..header_len - 20]);
-            datagram.extend(&payload);
-
-            let packet = Packet::parse(&datagram).unwrap();
-
-            let [source, destination] = [[10, 0, 0, 1], [224, 0, 0, 18]].map(Ipv4Addr::from);
-            prop_assert_eq!(packet, Packet { source, destination, ttl: 255, bytes: &payload });
-        }
-    }
-}

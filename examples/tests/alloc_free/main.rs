@@ -8,7 +8,7 @@ use std::{net::Ipv4Addr, os::fd::AsFd, process::ExitCode, time::Duration};
 
 use lab::{CountingAllocator, Lan, Namespace, allocations};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use vip_netlink::{Netlink, VrrpSocket};
+use vip_netlink::{Netlink, Protocol, Reception, VrrpSocket};
 use vrrp_engine::{Config, Instant, Output, State, VrrpRouter};
 use vrrp_proto::{Advertisement, Endpoints, MULTICAST_V4, Packet, Priority, Vrid};
 
@@ -27,7 +27,9 @@ impl Host {
         let (interface, socket) = host
             .run(|| {
                 let interface = Netlink::open().unwrap().interface("eth0").unwrap();
-                (interface.index(), VrrpSocket::open(&interface, source, MULTICAST_V4).unwrap())
+                let group = Reception::Group(MULTICAST_V4.into());
+                let socket = VrrpSocket::open(&interface, source.into(), group, Protocol::Vrrp).unwrap();
+                (interface.index(), socket)
             })
             .unwrap();
         let vips = (100..120).map(|last| Ipv4Addr::new(192, 0, 2, last));
@@ -43,7 +45,9 @@ impl Host {
         let (mut sent, mut buffer) = (0, [0; Advertisement::MAX_LEN]);
         while let Some((_, output)) = self.router.poll_output() {
             if let Output::Advertise(advertise) = output {
-                self.socket.send(advertise.encode(&mut buffer).unwrap()).unwrap();
+                self.socket
+                    .send(advertise.endpoints.destination(), advertise.encode(&mut buffer).unwrap())
+                    .unwrap();
                 sent += 1;
             }
         }
@@ -60,8 +64,8 @@ impl Host {
             let mut fds = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
             assert_ne!(poll(&mut fds, PollTimeout::from(5000u16)).unwrap(), 0, "the packet does not arrive");
         };
-        let (source, destination) = (packet.source, packet.destination);
-        let received = Packet::new(Endpoints::V4 { source, destination }, packet.ttl, packet.bytes);
+        let endpoints = Endpoints::new(packet.source, packet.destination).unwrap();
+        let received = Packet::new(endpoints, packet.hop_limit, packet.bytes);
         self.router.handle_packet(now, self.interface, &received).unwrap();
     }
 

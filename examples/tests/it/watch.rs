@@ -106,7 +106,7 @@ pub(crate) fn holds(host: &Namespace, vip: &str) -> bool {
     let held = host.run(|| {
         let mut netlink = Netlink::open().unwrap();
         let interface = netlink.interface("eth0").unwrap();
-        netlink.addresses(&interface).unwrap().iter().any(|address| address.to_string() == vip)
+        netlink.addresses(&interface).unwrap().iter().any(|own| own.address().to_string() == vip)
     });
     held.unwrap()
 }

@@ -20,7 +20,7 @@ use clap::Parser;
 use lab::{Lan, Namespace, need};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use serde_json::{Value, json};
-use vip_netlink::{Netlink, VrrpSocket};
+use vip_netlink::{Netlink, Protocol, Reception, VrrpSocket};
 use vrrp_proto::{Addresses, Checksum, Endpoints, HmacKey, HmacSequence, PreparedHmac};
 
 use self::program::{Args, Ending, Summary};
@@ -413,12 +413,14 @@ pub(crate) fn on_a_lan_it_hears_a_group_that_its_host_has_not_joined() {
     router
         .run(|| {
             let interface = Netlink::open().unwrap().interface("eth0").unwrap();
-            let socket = VrrpSocket::open(&interface, SOURCE, GROUP).unwrap();
+            let group = GROUP.into();
+            let socket =
+                VrrpSocket::open(&interface, SOURCE.into(), Reception::Group(group), Protocol::Vrrp).unwrap();
             let packet = to_group(150);
             let mut message = packet[20..].to_vec();
-            socket.send(&message).unwrap();
+            socket.send(group, &message).unwrap();
             message[6] = 0;
-            socket.send(&message).unwrap();
+            socket.send(group, &message).unwrap();
         })
         .unwrap();
 

@@ -1,10 +1,18 @@
 //! Announcements reach the neighbours, and are believed.
 
-use std::{fs, net::UdpSocket, os::fd::AsFd, time::Instant};
+use std::{
+    fs,
+    net::{IpAddr, SocketAddrV6, UdpSocket},
+    os::fd::AsFd,
+    process::Command,
+    time::Instant,
+};
 
-use vip_netlink::{Announcer, ErrorKind};
+use vip_netlink::{Announcer, ErrorKind, Ipv6Role};
 
-use crate::support::{Host, address, capture, eventually, two_hosts, wait_readable};
+use crate::support::{
+    GROUP, Host, address, capture, eventually, two_hosts, two_hosts_with_ipv6, wait_readable,
+};
 
 pub(crate) fn the_frame_on_the_wire_is_the_announcement() {
     let (lan, host, _) = two_hosts();
@@ -43,12 +51,79 @@ pub(crate) fn a_neighbour_follows_the_address() {
     eventually("the neighbour knows the new owner", || knows(&neighbour, "02:00:00:00:00:02"));
 }
 
+pub(crate) fn the_frame_on_the_wire_is_the_neighbour_advertisement() {
+    let (lan, host, _) = two_hosts_with_ipv6();
+    let mut at_neighbour = lan.capture("host2").unwrap();
+
+    host.announcer().announce(address("2001:db8::9").ip()).unwrap();
+
+    let frame = capture(&mut at_neighbour, |frame| frame.outgoing && frame.bytes.get(54) == Some(&136));
+    #[rustfmt::skip]
+    let advertisement = [
+        0x33, 0x33, 0, 0, 0, 1, // to all nodes
+        0x02, 0x00, 0x00, 0x00, 0x00, 0x01, // from the interface
+        0x86, 0xdd, // IPv6
+        0x60, 0, 0, 0, 0, 32, 58, 255, // 32 bytes of ICMPv6, hop limit 255
+        0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, // from the address itself
+        0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1,
+        136, 0, frame[56], frame[57], 0x20, 0, 0, 0, // Override; neither Solicited nor Router
+        0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, // target
+        2, 1, 0x02, 0x00, 0x00, 0x00, 0x00, 0x01, // its hardware address
+    ];
+    assert_eq!(frame, advertisement);
+}
+
+pub(crate) fn the_router_flag_is_as_the_interface_or_the_caller_says() {
+    let (lan, mut host, _) = two_hosts_with_ipv6();
+    let mut at_neighbour = lan.capture("host2").unwrap();
+    let setting = "/proc/sys/net/ipv6/conf/eth0/forwarding";
+    let mut flags_of = |announcer: &Announcer| {
+        announcer.announce(address("fe80::9").ip()).unwrap();
+        capture(&mut at_neighbour, |frame| frame.outgoing && frame.bytes.get(54) == Some(&136))[58]
+    };
+
+    let as_host = flags_of(&host.announcer());
+    let told_otherwise = flags_of(&host.announcer().with_ipv6_role(Ipv6Role::Router));
+    host.namespace.run(|| fs::write(setting, "1")).unwrap().unwrap();
+    host.eth0 = host.netlink.interface("eth0").unwrap();
+    let as_router = flags_of(&host.announcer());
+
+    assert_eq!((as_host, told_otherwise, as_router), (0x20, 0xa0, 0xa0));
+    assert_eq!(host.eth0.ipv6_role(), Ipv6Role::Router);
+}
+
+pub(crate) fn a_neighbour_follows_the_ipv6_address() {
+    let Some(ip) = lab::need("ip") else { return };
+    for vip in ["2001:db8::9/128", "fe80::9/128"].map(address) {
+        let (mut lan, mut old, mut new) = two_hosts_with_ipv6();
+        let neighbour = Host::with_ipv6(&mut lan, 3);
+        let knows = |hardware_address: &str| {
+            let show = || Command::new(&ip).args(["-6", "neighbour", "show", "dev", "eth0"]).output();
+            let table = String::from_utf8(neighbour.namespace.run(show).unwrap().unwrap().stdout).unwrap();
+            let entry = format!("{} lladdr {hardware_address} ", vip.ip());
+            table.lines().any(|line| line.starts_with(&entry))
+        };
+        old.netlink.add(&old.eth0, vip).unwrap();
+        let socket = neighbour.namespace.run(|| UdpSocket::bind("[::]:0")).unwrap().unwrap();
+        let IpAddr::V6(to) = vip.ip() else { unreachable!() };
+        socket.send_to(b"where are you?", SocketAddrV6::new(to, 9, 0, neighbour.eth0.index())).unwrap();
+        eventually("the neighbour knows the old owner", || knows("02:00:00:00:00:01"));
+
+        old.netlink.remove(&old.eth0, vip).unwrap();
+        new.netlink.add(&new.eth0, vip).unwrap();
+        assert!(knows("02:00:00:00:00:01"), "adding alone tells nobody");
+        new.announcer().announce(vip.ip()).unwrap();
+
+        eventually("the neighbour knows the new owner", || knows("02:00:00:00:00:02"));
+    }
+}
+
 pub(crate) fn the_socket_receives_nothing() {
     let (_lan, host, neighbour) = two_hosts();
     let (announcer, hearing) = (host.announcer(), host.vrrp());
 
     neighbour.announcer().announce(address("10.0.0.9").ip()).unwrap();
-    neighbour.vrrp().send(b"the last frame").unwrap();
+    neighbour.vrrp().send(GROUP, b"the last frame").unwrap();
 
     assert!(wait_readable(hearing.as_fd(), Instant::now() + crate::support::PATIENCE));
     assert!(!wait_readable(announcer.as_fd(), Instant::now()));
@@ -63,7 +138,7 @@ pub(crate) fn loopback_is_refused() {
     assert_eq!(error.kind(), ErrorKind::Unsuitable);
     assert_eq!(
         error.to_string(),
-        "cannot open an ARP announcer on lo: the interface does not use ARP over Ethernet"
+        "cannot open an announcer on lo: neighbours are not found by ARP over Ethernet there"
     );
 }
 

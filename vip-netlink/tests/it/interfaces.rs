@@ -1,7 +1,7 @@
 //! Interfaces are found and described.
 
 use lab::Lan;
-use vip_netlink::{Announcer, ErrorKind, VrrpSocket};
+use vip_netlink::{Announcer, ErrorKind, Reception};
 
 use crate::support::{GROUP, Host, address, eventually, two_hosts};
 
@@ -64,12 +64,12 @@ pub(crate) fn a_deleted_interface_is_an_error_everywhere() {
         host.netlink.remove(&host.eth0, vip).unwrap_err(),
         announcer.announce(vip.ip()).unwrap_err(),
         host.namespace.run(|| Announcer::open(&host.eth0).unwrap().announce(vip.ip())).unwrap().unwrap_err(),
-        host.namespace.run(|| VrrpSocket::open(&host.eth0, host.ip, GROUP)).unwrap().unwrap_err(),
+        host.open(host.ip, Reception::Group(GROUP)).unwrap_err(),
     ];
     for error in errors {
         assert_eq!(error.kind(), ErrorKind::NoSuchInterface, "{error}");
     }
     // To a bound IP socket, an interface that is gone looks like one that is down.
-    assert_eq!(vrrp.send(b"to nobody").unwrap_err().kind(), ErrorKind::InterfaceDown);
+    assert_eq!(vrrp.send(GROUP, b"to nobody").unwrap_err().kind(), ErrorKind::InterfaceDown);
     assert!(vrrp.recv(&mut [0; 128]).unwrap().is_none());
 }

@@ -1,12 +1,17 @@
 //! The crate against the kernel, in network namespaces of its own.
 
 mod addresses;
+mod addresses_v6;
+mod ah;
 mod alloc_free;
 mod announce;
 mod interfaces;
+mod keepalived;
 mod privileges;
 mod support;
+mod unicast;
 mod vrrp;
+mod vrrp_v6;
 
 fn main() -> std::process::ExitCode {
     lab::run_tests(lab::tests![
@@ -20,6 +25,17 @@ fn main() -> std::process::ExitCode {
         addresses::the_first_of_a_subnet_takes_the_others_along,
         addresses::what_is_added_is_what_iproute2_shows,
         addresses::what_iproute2_adds_is_listed,
+        addresses_v6::what_is_added_is_listed_until_removed,
+        addresses_v6::both_families_are_listed_that_of_version_4_first,
+        addresses_v6::a_floating_address_is_usable_at_once,
+        addresses_v6::a_floating_host_address_is_not_chosen_as_a_source,
+        addresses_v6::the_link_local_address_is_found_and_a_tentative_one_told_apart,
+        addresses_v6::adding_a_tentative_address_makes_it_usable,
+        addresses_v6::adding_a_duplicate_address_makes_it_usable,
+        addresses_v6::another_prefix_length_is_an_error_that_says_which,
+        addresses_v6::where_ipv6_is_disabled_the_error_says_so,
+        addresses_v6::a_list_read_while_others_change_addresses_is_not_torn,
+        addresses_v6::what_is_added_is_what_iproute2_shows,
         interfaces::an_ethernet_interface_is_described,
         interfaces::loopback_has_neither_arp_nor_hardware_address,
         interfaces::up_and_running_follow_the_interface,
@@ -28,6 +44,9 @@ fn main() -> std::process::ExitCode {
         privileges::without_capabilities_looking_works_and_changing_says_what_it_needs,
         announce::the_frame_on_the_wire_is_the_announcement,
         announce::a_neighbour_follows_the_address,
+        announce::the_frame_on_the_wire_is_the_neighbour_advertisement,
+        announce::the_router_flag_is_as_the_interface_or_the_caller_says,
+        announce::a_neighbour_follows_the_ipv6_address,
         announce::the_socket_receives_nothing,
         announce::loopback_is_refused,
         announce::an_interface_that_is_down_is_told_apart,
@@ -37,7 +56,6 @@ fn main() -> std::process::ExitCode {
         vrrp::other_interfaces_are_not_heard,
         vrrp::other_groups_are_not_heard,
         vrrp::other_protocols_are_not_heard,
-        vrrp::a_packet_to_this_host_is_told_apart_by_its_destination,
         vrrp::the_ttl_is_as_it_arrived,
         vrrp::ip_options_are_skipped,
         vrrp::the_source_is_the_one_given,
@@ -48,6 +66,31 @@ fn main() -> std::process::ExitCode {
         vrrp::an_empty_payload_arrives,
         vrrp::a_group_that_is_no_group_is_refused,
         vrrp::it_works_again_after_the_interface_was_down,
+        vrrp_v6::two_hosts_exchange_packets,
+        vrrp_v6::the_packet_on_the_wire_is_as_the_rfc_says,
+        vrrp_v6::own_packets_do_not_come_back,
+        vrrp_v6::other_groups_are_not_heard,
+        vrrp_v6::the_hop_limit_is_as_it_arrived,
+        vrrp_v6::the_source_stays_when_a_virtual_address_comes,
+        vrrp_v6::the_source_may_be_a_global_address,
+        vrrp_v6::a_source_that_is_no_usable_address_of_the_host_is_refused,
+        vrrp_v6::families_are_not_mixed,
+        vrrp_v6::a_packet_longer_than_the_buffer_is_an_error,
+        vrrp_v6::it_works_again_after_the_interface_was_down,
+        vrrp_v6::a_source_that_went_is_an_error_until_it_is_back,
+        vrrp_v6::a_deleted_interface_is_an_error,
+        unicast::two_peers_exchange_packets,
+        unicast::one_socket_sends_to_many_peers,
+        unicast::no_packet_arrives_at_both_kinds_of_sockets,
+        unicast::the_hop_limit_to_peers_can_be_set,
+        unicast::the_source_is_the_one_given_even_of_a_deprecated_address,
+        unicast::nothing_from_before_it_was_set_up_is_received,
+        ah::a_datagram_arrives_as_it_was_sent,
+        ah::a_datagram_goes_to_one_peer,
+        ah::own_datagrams_do_not_come_back,
+        ah::with_and_without_the_header_are_kept_apart,
+        ah::what_is_no_datagram_is_not_sent,
+        keepalived::keepalived_is_heard_in_every_way_it_speaks,
         alloc_free::sending_and_receiving_allocate_nothing,
     ])
 }

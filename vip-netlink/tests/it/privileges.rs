@@ -1,9 +1,9 @@
 //! What needs which capability.
 
 use nix::{errno::Errno, libc};
-use vip_netlink::{Announcer, Error, ErrorKind, Netlink, VrrpSocket};
+use vip_netlink::{Announcer, Error, ErrorKind, Netlink, Protocol, Reception, VrrpSocket};
 
-use crate::support::{GROUP, address, two_hosts};
+use crate::support::{GROUP, address, texts, two_hosts};
 
 pub(crate) fn without_capabilities_looking_works_and_changing_says_what_it_needs() {
     let (_lan, host, _) = two_hosts();
@@ -16,9 +16,9 @@ pub(crate) fn without_capabilities_looking_works_and_changing_says_what_it_needs
             drop_capabilities();
             let mut netlink = Netlink::open().unwrap();
             let eth0 = netlink.interface("eth0").unwrap();
-            assert_eq!(netlink.addresses(&eth0).unwrap(), [address("10.0.0.1/24")]);
+            assert_eq!(texts(&netlink.addresses(&eth0).unwrap()), ["10.0.0.1/24"]);
             announcer.announce(vip.ip()).unwrap();
-            vrrp.send(b"still").unwrap();
+            vrrp.send(GROUP, b"still").unwrap();
             assert!(vrrp.recv(&mut [0; 128]).unwrap().is_none());
 
             expect(
@@ -31,10 +31,10 @@ pub(crate) fn without_capabilities_looking_works_and_changing_says_what_it_needs
             );
             expect(
                 Announcer::open(&eth0),
-                "cannot open an ARP announcer on eth0: operation not permitted (needs CAP_NET_RAW)",
+                "cannot open an announcer on eth0: operation not permitted (needs CAP_NET_RAW)",
             );
             expect(
-                VrrpSocket::open(&eth0, host.ip, GROUP),
+                VrrpSocket::open(&eth0, host.ip.into(), Reception::Group(GROUP), Protocol::Vrrp),
                 "cannot open a VRRP socket on eth0: operation not permitted (needs CAP_NET_RAW)",
             );
         })

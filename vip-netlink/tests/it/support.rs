@@ -1,7 +1,7 @@
 //! Hosts to try things on.
 
 use std::{
-    net::Ipv4Addr,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     os::fd::{AsFd, BorrowedFd},
     thread,
     time::{Duration, Instant},
@@ -9,7 +9,7 @@ use std::{
 
 use lab::{Capture, Lan, Namespace};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use vip_netlink::{Address, Announcer, Interface, Netlink, VrrpSocket};
+use vip_netlink::{Address, Announcer, AssignedAddress, Interface, Netlink, Protocol, Reception, VrrpSocket};
 
 /// A host with one interface, and what it needs to be driven from the test's thread.
 pub(crate) struct Host {
@@ -29,16 +29,58 @@ impl Host {
         Self { namespace, netlink, eth0, ip }
     }
 
+    /// A host that has 2001:db8::NUMBER/64 too, and speaks IPv6 from fe80::ff:fe00:NUMBER if its interface is the LAN's
+    /// port of that number.
+    pub(crate) fn with_ipv6(lan: &mut Lan, number: u8) -> Self {
+        let mut host = Self::new(lan, number);
+        host.enable_ipv6(number);
+        host
+    }
+
+    pub(crate) fn enable_ipv6(&mut self, number: u8) {
+        self.namespace.enable_ipv6("eth0").unwrap();
+        let global = Address::new(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, number.into()), 64).unwrap();
+        self.netlink.add(&self.eth0, global).unwrap();
+        eventually("the link-local address is usable", || self.is_usable(link_local(number)));
+    }
+
+    pub(crate) fn is_usable(&mut self, ip: IpAddr) -> bool {
+        let addresses = self.netlink.addresses(&self.eth0).unwrap();
+        addresses.iter().any(|own| own.ip() == ip && own.is_usable())
+    }
+
+    /// The texts of the addresses of eth0.
+    pub(crate) fn addresses(&mut self) -> Vec<String> {
+        texts(&self.netlink.addresses(&self.eth0).unwrap())
+    }
+
     pub(crate) fn announcer(&self) -> Announcer {
         self.namespace.run(|| Announcer::open(&self.eth0)).unwrap().unwrap()
     }
 
+    /// A socket of the group of IPv4.
     pub(crate) fn vrrp(&self) -> VrrpSocket {
         self.vrrp_from(self.ip)
     }
 
-    pub(crate) fn vrrp_from(&self, source: Ipv4Addr) -> VrrpSocket {
-        self.namespace.run(|| VrrpSocket::open(&self.eth0, source, GROUP)).unwrap().unwrap()
+    /// A socket of the group of the source's family.
+    pub(crate) fn vrrp_from(&self, source: impl Into<IpAddr>) -> VrrpSocket {
+        let source = source.into();
+        let group = if source.is_ipv4() { GROUP } else { GROUP_V6 };
+        self.open(source, Reception::Group(group)).unwrap()
+    }
+
+    pub(crate) fn unicast(&self, source: impl Into<IpAddr>) -> VrrpSocket {
+        self.open(source, Reception::Unicast).unwrap()
+    }
+
+    pub(crate) fn open(
+        &self,
+        source: impl Into<IpAddr>,
+        reception: Reception,
+    ) -> Result<VrrpSocket, vip_netlink::Error> {
+        let source = source.into();
+        self.namespace.run(|| VrrpSocket::open(&self.eth0, source, reception, Protocol::Vrrp)).unwrap()
     }
 }
 
@@ -49,6 +91,22 @@ pub(crate) fn two_hosts() -> (Lan, Host, Host) {
     (lan, first, second)
 }
 
+/// Two hosts on a LAN that speak IPv6 too: see [`Host::with_ipv6`].
+pub(crate) fn two_hosts_with_ipv6() -> (Lan, Host, Host) {
+    let mut lan = Lan::new().unwrap();
+    let (first, second) = (Host::with_ipv6(&mut lan, 1), Host::with_ipv6(&mut lan, 2));
+    (lan, first, second)
+}
+
+/// The address that the kernel makes of the hardware address 02:00:00:00:00:NUMBER (RFC 4291, appendix A).
+pub(crate) fn link_local(number: u8) -> IpAddr {
+    Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0xff, 0xfe00, number.into()).into()
+}
+
+pub(crate) fn texts(addresses: &[AssignedAddress]) -> Vec<String> {
+    addresses.iter().map(|assigned| assigned.address().to_string()).collect()
+}
+
 pub(crate) fn address(text: &str) -> Address {
     text.parse().unwrap()
 }
@@ -56,10 +114,11 @@ pub(crate) fn address(text: &str) -> Address {
 /// A packet, owned.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Received {
-    pub(crate) source: Ipv4Addr,
-    pub(crate) destination: Ipv4Addr,
-    pub(crate) ttl: u8,
+    pub(crate) source: IpAddr,
+    pub(crate) destination: IpAddr,
+    pub(crate) hop_limit: u8,
     pub(crate) bytes: Vec<u8>,
+    pub(crate) datagram: Option<Vec<u8>>,
 }
 
 /// Waits for the next packet.
@@ -68,8 +127,9 @@ pub(crate) fn receive(socket: &VrrpSocket) -> Received {
     let deadline = Instant::now() + PATIENCE;
     while wait_readable(socket.as_fd(), deadline) {
         if let Some(packet) = socket.recv(&mut buffer).unwrap() {
-            let vip_netlink::Packet { source, destination, ttl, bytes, .. } = packet;
-            return Received { source, destination, ttl, bytes: bytes.to_vec() };
+            let vip_netlink::Packet { source, destination, hop_limit, bytes, datagram, .. } = packet;
+            let (bytes, datagram) = (bytes.to_vec(), datagram.map(<[u8]>::to_vec));
+            return Received { source, destination, hop_limit, bytes, datagram };
         }
     }
     panic!("no packet in {PATIENCE:?}");
@@ -103,5 +163,6 @@ pub(crate) fn eventually(what: &str, mut so: impl FnMut() -> bool) {
     }
 }
 
-pub(crate) const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+pub(crate) const GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
+pub(crate) const GROUP_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12));
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);

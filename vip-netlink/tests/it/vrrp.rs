@@ -1,26 +1,29 @@
 //! VRRP sockets: what goes out, what comes in, and what does not.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 
 use lab::{Lan, Namespace};
-use socket2::{Domain, Protocol, Socket, Type};
-use vip_netlink::{ErrorKind, Netlink, VrrpSocket};
+use socket2::{Domain, Socket, Type};
+use vip_netlink::{ErrorKind, Netlink, Protocol, Reception, VrrpSocket};
 
-use crate::support::{GROUP, Host, Received, address, capture, eventually, receive, two_hosts};
+use crate::support::{GROUP, Host, address, capture, eventually, receive, two_hosts};
 
 pub(crate) fn two_hosts_exchange_packets() {
     let (_lan, first, second) = two_hosts();
     let (a, b) = (first.vrrp(), second.vrrp());
 
-    a.send(b"ping").unwrap();
+    a.send(GROUP, b"ping").unwrap();
     let ping = receive(&b);
-    b.send(b"pong").unwrap();
+    b.send(GROUP, b"pong").unwrap();
     let pong = receive(&a);
 
-    let packet =
-        |source, bytes: &[u8]| Received { source, destination: GROUP, ttl: 255, bytes: bytes.to_vec() };
-    assert_eq!(ping, packet(first.ip, b"ping"));
-    assert_eq!(pong, packet(second.ip, b"pong"));
+    for (packet, source, bytes) in [(&ping, first.ip, b"ping"), (&pong, second.ip, b"pong")] {
+        assert_eq!((packet.source, packet.destination), (source.into(), GROUP));
+        assert_eq!((packet.hop_limit, &packet.bytes[..]), (255, &bytes[..]));
+        let datagram = packet.datagram.as_ref().unwrap();
+        assert_eq!(datagram[..2], [0x45, 0xc0]);
+        assert_eq!(datagram[20..], bytes[..]);
+    }
     assert!(b.recv(&mut [0; 128]).unwrap().is_none());
 }
 
@@ -28,7 +31,7 @@ pub(crate) fn the_packet_on_the_wire_is_as_the_rfc_says() {
     let (lan, host, _) = two_hosts();
     let mut at_neighbour = lan.capture("host2").unwrap();
 
-    host.vrrp().send(b"advertisement").unwrap();
+    host.vrrp().send(GROUP, b"advertisement").unwrap();
 
     let frame = capture(&mut at_neighbour, |frame| frame.outgoing && frame.bytes.ends_with(b"advertisement"));
     assert_eq!(frame[..6], [0x01, 0x00, 0x5e, 0, 0, 18], "to the group's hardware address");
@@ -36,16 +39,16 @@ pub(crate) fn the_packet_on_the_wire_is_as_the_rfc_says() {
     let ip = &frame[14..];
     assert_eq!((ip[0], ip[1], ip[8], ip[9]), (0x45, 0xc0, 255, 112), "version, service, TTL, protocol");
     assert_eq!(ip[12..16], host.ip.octets());
-    assert_eq!(ip[16..20], GROUP.octets());
+    assert_eq!(ip[16..20], [224, 0, 0, 18]);
 }
 
 pub(crate) fn own_packets_do_not_come_back() {
     let (_lan, host, neighbour) = two_hosts();
     let (sender, sibling, other) = (host.vrrp(), host.vrrp(), neighbour.vrrp());
 
-    sender.send(b"mine").unwrap();
+    sender.send(GROUP, b"mine").unwrap();
     receive(&other);
-    other.send(b"theirs").unwrap();
+    other.send(GROUP, b"theirs").unwrap();
 
     assert_eq!(receive(&sender).bytes, b"theirs");
     assert_eq!(receive(&sibling).bytes, b"theirs");
@@ -54,16 +57,18 @@ pub(crate) fn own_packets_do_not_come_back() {
 pub(crate) fn other_interfaces_are_not_heard() {
     let (mut front, mut back) = (Lan::new().unwrap(), Lan::new().unwrap());
     let host = Host::new(&mut front, 1);
-    back.attach(&host.namespace, "host", Ipv4Addr::new(10, 0, 1, 1), 24).unwrap();
+    back.attach(&host.namespace, "host", [10, 0, 1, 1].into(), 24).unwrap();
     let (at_front, at_back) = (Host::new(&mut front, 2), Host::new(&mut back, 3));
     let eth1 = host.namespace.run(|| Netlink::open().unwrap().interface("eth1")).unwrap().unwrap();
     let on_eth0 = host.vrrp();
-    let on_eth1 = host.namespace.run(|| VrrpSocket::open(&eth1, "10.0.1.1".parse().unwrap(), GROUP));
+    let on_eth1 = host.namespace.run(|| {
+        VrrpSocket::open(&eth1, IpAddr::from([10, 0, 1, 1]), Reception::Group(GROUP), Protocol::Vrrp)
+    });
     let on_eth1 = on_eth1.unwrap().unwrap();
 
-    at_back.vrrp().send(b"back").unwrap();
+    at_back.vrrp().send(GROUP, b"back").unwrap();
     assert_eq!(receive(&on_eth1).bytes, b"back");
-    at_front.vrrp().send(b"front").unwrap();
+    at_front.vrrp().send(GROUP, b"front").unwrap();
 
     assert_eq!(receive(&on_eth0).bytes, b"front");
     assert!(on_eth1.recv(&mut [0; 128]).unwrap().is_none());
@@ -71,15 +76,13 @@ pub(crate) fn other_interfaces_are_not_heard() {
 
 pub(crate) fn other_groups_are_not_heard() {
     let (_lan, host, neighbour) = two_hosts();
-    let other_group = Ipv4Addr::new(224, 0, 0, 19);
-    let open = |host: &Host| {
-        host.namespace.run(|| VrrpSocket::open(&host.eth0, host.ip, other_group)).unwrap().unwrap()
-    };
+    let other_group = IpAddr::from([224, 0, 0, 19]);
+    let open = |host: &Host| host.open(host.ip, Reception::Group(other_group)).unwrap();
     let (here, other) = (host.vrrp(), open(&host));
 
-    open(&neighbour).send(b"other").unwrap();
+    open(&neighbour).send(other_group, b"other").unwrap();
     assert_eq!(receive(&other).destination, other_group);
-    neighbour.vrrp().send(b"ours").unwrap();
+    neighbour.vrrp().send(GROUP, b"ours").unwrap();
 
     assert_eq!(receive(&here).bytes, b"ours");
     assert!(other.recv(&mut [0; 128]).unwrap().is_none());
@@ -87,7 +90,7 @@ pub(crate) fn other_groups_are_not_heard() {
 
 pub(crate) fn other_protocols_are_not_heard() {
     let (_lan, host, neighbour) = two_hosts();
-    let here = host.vrrp();
+    let here = host.unicast(host.ip);
 
     raw(&neighbour.namespace, 113).send_to(b"113", &to(host.ip)).unwrap();
     raw(&neighbour.namespace, 112).send_to(b"112", &to(host.ip)).unwrap();
@@ -95,32 +98,22 @@ pub(crate) fn other_protocols_are_not_heard() {
     assert_eq!(receive(&here).bytes, b"112");
 }
 
-pub(crate) fn a_packet_to_this_host_is_told_apart_by_its_destination() {
-    let (_lan, host, neighbour) = two_hosts();
-    let here = host.vrrp();
-
-    raw(&neighbour.namespace, 112).send_to(b"unicast", &to(host.ip)).unwrap();
-
-    let packet = receive(&here);
-    assert_eq!((packet.source, packet.destination), (neighbour.ip, host.ip));
-}
-
 pub(crate) fn the_ttl_is_as_it_arrived() {
     let (_lan, host, neighbour) = two_hosts();
-    let here = host.vrrp();
+    let here = host.unicast(host.ip);
     let sender = raw(&neighbour.namespace, 112);
 
     for ttl in [1, 64, 254] {
         sender.set_ttl_v4(ttl).unwrap();
         sender.send_to(b"ttl", &to(host.ip)).unwrap();
 
-        assert_eq!(u32::from(receive(&here).ttl), ttl);
+        assert_eq!(u32::from(receive(&here).hop_limit), ttl);
     }
 }
 
 pub(crate) fn ip_options_are_skipped() {
     let (_lan, host, neighbour) = two_hosts();
-    let here = host.vrrp();
+    let here = host.unicast(host.ip);
     let sender = raw(&neighbour.namespace, 112);
     sender.set_header_included_v4(true).unwrap();
     let [s0, s1, s2, s3] = neighbour.ip.octets();
@@ -135,7 +128,9 @@ pub(crate) fn ip_options_are_skipped() {
 
     sender.send_to(&packet, &to(host.ip)).unwrap();
 
-    assert_eq!(receive(&here).bytes, b"payload");
+    let received = receive(&here);
+    assert_eq!(received.bytes, b"payload");
+    assert_eq!(received.datagram.unwrap()[20..], packet[20..]);
 }
 
 pub(crate) fn the_source_is_the_one_given() {
@@ -144,7 +139,7 @@ pub(crate) fn the_source_is_the_one_given() {
     host.netlink.add(&host.eth0, second).unwrap();
     let there = neighbour.vrrp();
 
-    host.vrrp_from(second.ip()).send(b"from the second").unwrap();
+    host.vrrp_from(second.ip()).send(GROUP, b"from the second").unwrap();
 
     assert_eq!(receive(&there).source, second.ip());
 }
@@ -155,17 +150,17 @@ pub(crate) fn the_source_stays_when_a_virtual_address_comes() {
 
     for vip in ["10.0.0.100/32", "10.0.0.101/24", "9.0.0.1/32"] {
         host.netlink.add(&host.eth0, address(vip)).unwrap();
-        here.send(vip.as_bytes()).unwrap();
+        here.send(GROUP, vip.as_bytes()).unwrap();
 
-        assert_eq!(receive(&there).source, host.ip, "with {vip}");
+        assert_eq!(receive(&there).source, IpAddr::from(host.ip), "with {vip}");
     }
 }
 
 pub(crate) fn a_source_that_is_no_address_of_the_host_is_refused() {
     let (_lan, host, _) = two_hosts();
 
-    for foreign in [[10, 0, 0, 77], [0, 0, 0, 0], [224, 0, 0, 18]].map(Ipv4Addr::from) {
-        let error = host.namespace.run(|| VrrpSocket::open(&host.eth0, foreign, GROUP)).unwrap().unwrap_err();
+    for foreign in [[10, 0, 0, 77], [0, 0, 0, 0], [224, 0, 0, 18]].map(IpAddr::from) {
+        let error = host.open(foreign, Reception::Group(GROUP)).unwrap_err();
 
         assert_eq!(error.kind(), ErrorKind::Unsuitable);
         assert_eq!(
@@ -182,9 +177,9 @@ pub(crate) fn a_source_that_went_is_an_error_until_it_is_back() {
     let (here, there) = (host.vrrp_from(source.ip()), neighbour.vrrp());
 
     host.netlink.remove(&host.eth0, source).unwrap();
-    let error = here.send(b"gone").unwrap_err();
+    let error = here.send(GROUP, b"gone").unwrap_err();
     host.netlink.add(&host.eth0, source).unwrap();
-    here.send(b"back").unwrap();
+    here.send(GROUP, b"back").unwrap();
 
     assert!(error.to_string().ends_with("the source still its address?)"), "{error}");
     assert_eq!(receive(&there).bytes, b"back");
@@ -193,8 +188,8 @@ pub(crate) fn a_source_that_went_is_an_error_until_it_is_back() {
 pub(crate) fn a_packet_longer_than_the_buffer_is_an_error() {
     let (_lan, host, neighbour) = two_hosts();
     let (here, there) = (host.vrrp(), neighbour.vrrp());
-    there.send(&[b'x'; 1000]).unwrap();
-    there.send(b"short").unwrap();
+    there.send(GROUP, &[b'x'; 1000]).unwrap();
+    there.send(GROUP, b"short").unwrap();
     let mut buffer = [0; 64];
 
     let mut errors = Vec::new();
@@ -212,7 +207,7 @@ pub(crate) fn a_packet_longer_than_the_buffer_is_an_error() {
         errors[0].to_string(),
         "cannot receive on eth0: a datagram of 1020 bytes does not fit into a buffer of 64"
     );
-    let too_long = here.send(&vec![0; 70_000]).unwrap_err();
+    let too_long = here.send(GROUP, &vec![0; 70_000]).unwrap_err();
     assert_eq!(too_long.kind(), ErrorKind::TooLong);
     assert_eq!(too_long.to_string(), "cannot send on eth0: message too long");
 }
@@ -221,7 +216,7 @@ pub(crate) fn an_empty_payload_arrives() {
     let (_lan, host, neighbour) = two_hosts();
     let there = neighbour.vrrp();
 
-    host.vrrp().send(b"").unwrap();
+    host.vrrp().send(GROUP, b"").unwrap();
 
     assert_eq!(receive(&there).bytes, b"");
 }
@@ -229,11 +224,7 @@ pub(crate) fn an_empty_payload_arrives() {
 pub(crate) fn a_group_that_is_no_group_is_refused() {
     let (_lan, host, _) = two_hosts();
 
-    let error = host
-        .namespace
-        .run(|| VrrpSocket::open(&host.eth0, host.ip, Ipv4Addr::BROADCAST))
-        .unwrap()
-        .unwrap_err();
+    let error = host.open(host.ip, Reception::Group(Ipv4Addr::BROADCAST.into())).unwrap_err();
 
     assert_eq!(error.kind(), ErrorKind::Unsuitable);
     assert_eq!(
@@ -247,13 +238,13 @@ pub(crate) fn it_works_again_after_the_interface_was_down() {
     let (here, there) = (host.vrrp(), neighbour.vrrp());
 
     host.namespace.link_down("eth0").unwrap();
-    let error = here.send(b"nobody hears").unwrap_err();
+    let error = here.send(GROUP, b"nobody hears").unwrap_err();
     let while_down = here.recv(&mut [0; 128]).map(|packet| packet.is_some());
     host.namespace.link_up("eth0").unwrap();
     lan.settle("host1").unwrap();
-    here.send(b"again").unwrap();
+    here.send(GROUP, b"again").unwrap();
     let again = receive(&there);
-    there.send(b"back").unwrap();
+    there.send(GROUP, b"back").unwrap();
 
     assert_eq!(error.kind(), ErrorKind::InterfaceDown);
     assert_eq!(
@@ -266,7 +257,7 @@ pub(crate) fn it_works_again_after_the_interface_was_down() {
 }
 
 fn raw(namespace: &Namespace, protocol: i32) -> Socket {
-    namespace.run(|| Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(protocol)))).unwrap().unwrap()
+    namespace.run(|| Socket::new(Domain::IPV4, Type::RAW, Some(protocol.into()))).unwrap().unwrap()
 }
 
 fn to(ip: Ipv4Addr) -> socket2::SockAddr {

@@ -1,0 +1,75 @@
+use std::net::IpAddr;
+
+use etherparse::Ipv4HeaderSlice;
+
+/// A received packet: what its IP header says, and what follows it.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Packet<'a> {
+    /// The sender's address.
+    pub source: IpAddr,
+    /// The group, or the address of this host it was sent to.
+    pub destination: IpAddr,
+    /// The hop limit, IPv4's time to live, as it arrived: 255 proves that no router passed it on.
+    pub hop_limit: u8,
+    /// What follows the IP header and its options or extension headers.
+    pub bytes: &'a [u8],
+    /// The whole datagram from the IP header on; `None` over IPv6, whose header the kernel keeps to itself.
+    pub datagram: Option<&'a [u8]>,
+}
+
+impl<'a> Packet<'a> {
+    /// Reads a datagram of a raw IPv4 socket.
+    pub(crate) fn from_ipv4(datagram: &'a [u8]) -> Option<Self> {
+        let header = Ipv4HeaderSlice::from_slice(datagram).ok()?;
+        Some(Self {
+            source: header.source_addr().into(),
+            destination: header.destination_addr().into(),
+            hop_limit: header.ttl(),
+            bytes: datagram.get(header.slice().len()..)?,
+            datagram: Some(datagram),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    #[test]
+    fn a_bad_ip_header_is_no_packet() {
+        let short = [0x45; 19];
+        let version_6 = [0x65; 40];
+        let header_of_four_words = [0x44; 40];
+        let header_longer_than_the_packet = [0x4f; 40];
+
+        let bad: [&[u8]; 5] =
+            [&[], &short, &version_6, &header_of_four_words, &header_longer_than_the_packet];
+        for datagram in bad {
+            assert_eq!(Packet::from_ipv4(datagram), None, "{datagram:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_panic(bytes in vec(any::<u8>(), 0..100)) {
+            let _ = Packet::from_ipv4(&bytes);
+        }
+
+        #[test]
+        fn the_payload_begins_after_the_header(words in 5_u8..=15, options in any::<[u8; 40]>(), payload: Vec<u8>) {
+            let header_len = usize::from(words) * 4;
+            let mut datagram = vec![0x40 | words, 0, 0, 0, 0, 0, 0, 0, 255, 112, 0, 0, 10, 0, 0, 1, 224, 0, 0, 18];
+            datagram.extend(&options[..header_len - 20]);
+            datagram.extend(&payload);
+
+            let packet = Packet::from_ipv4(&datagram).unwrap();
+
+            let [source, destination] = [[10, 0, 0, 1], [224, 0, 0, 18]].map(IpAddr::from);
+            let datagram = Some(&datagram[..]);
+            prop_assert_eq!(packet, Packet { source, destination, hop_limit: 255, bytes: &payload, datagram });
+        }
+    }
+}

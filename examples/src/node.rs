@@ -373,11 +373,7 @@ impl Hands {
 
     fn announce(&self, announce: &Announce<'_>) -> Result<(), vip_netlink::Error> {
         for _ in 0..announce.times {
-            for address in announce.addresses.iter() {
-                if let IpAddr::V4(address) = address {
-                    self.announcer.announce(address)?;
-                }
-            }
+            announce.addresses.iter().try_for_each(|address| self.announcer.announce(address))?;
         }
         Ok(())
     }

@@ -51,6 +51,31 @@ impl Sub for Instant {
     }
 }
 
+/// A time in nanoseconds, for what is added to a moment with each packet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Nanos(u64);
+
+impl From<Duration> for Nanos {
+    fn from(duration: Duration) -> Self {
+        Self(nanos(duration))
+    }
+}
+
+impl From<Nanos> for Duration {
+    fn from(Nanos(nanos): Nanos) -> Self {
+        Self::from_nanos(nanos)
+    }
+}
+
+impl Add<Nanos> for Instant {
+    type Output = Self;
+
+    #[inline]
+    fn add(self, Nanos(nanos): Nanos) -> Self {
+        Self(self.0.saturating_add(nanos))
+    }
+}
+
 const fn nanos(duration: Duration) -> u64 {
     duration.as_secs().saturating_mul(1_000_000_000).saturating_add(duration.subsec_nanos() as u64)
 }
@@ -64,22 +89,22 @@ pub(crate) struct Timeline {
     /// The latest moment that was told since the last step back.
     latest: Instant,
     /// What all steps back add up to.
-    behind: Duration,
+    behind: Nanos,
 }
 
 impl Timeline {
     /// The shortest advertisement interval there is.
-    const JITTER: Duration = Duration::from_millis(10);
+    const JITTER: u64 = 10_000_000;
 
     /// Returns the moment on this line that a moment of the caller's is.
     #[inline]
     pub(crate) fn advance(&mut self, now: Instant) -> Instant {
         if now < self.latest {
-            let step = self.latest - now;
+            let step = self.latest.0 - now.0;
             if step < Self::JITTER {
                 return self.latest + self.behind;
             }
-            self.behind += step;
+            self.behind.0 += step;
         }
         self.latest = now;
         now + self.behind
@@ -93,7 +118,7 @@ impl Timeline {
     /// Returns the moment of the caller's that a moment on this line is.
     #[inline]
     pub(crate) const fn to_caller(self, moment: Instant) -> Instant {
-        Instant(moment.0.saturating_sub(nanos(self.behind)))
+        Instant(moment.0.saturating_sub(self.behind.0))
     }
 }
 

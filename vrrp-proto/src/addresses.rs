@@ -76,7 +76,11 @@ impl<'a> Addresses<'a> {
 
 #[inline]
 fn same_set<const N: usize>(ours: &[[u8; N]], theirs: &[[u8; N]]) -> bool {
-    ours == theirs || ours.len() == theirs.len() && sorted_are_equal(ours, theirs)
+    match (ours, theirs) {
+        // Most virtual routers have but one.
+        ([ours], [theirs]) => ours == theirs,
+        _ => ours == theirs || ours.len() == theirs.len() && sorted_are_equal(ours, theirs),
+    }
 }
 
 /// Apart, so that its stack is taken only when it is needed.

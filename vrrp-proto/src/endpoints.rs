@@ -63,6 +63,27 @@ impl Endpoints {
         }
     }
 
+    /// Tells whether it comes from this address.
+    #[inline]
+    pub fn comes_from(&self, address: &IpAddr) -> bool {
+        // Compared within a family: addresses of both are not put into one form first.
+        match (self, address) {
+            (Self::V4 { source, .. }, IpAddr::V4(address)) => source == address,
+            (Self::V6 { source, .. }, IpAddr::V6(address)) => source == address,
+            (Self::V4 { .. }, IpAddr::V6(_)) | (Self::V6 { .. }, IpAddr::V4(_)) => false,
+        }
+    }
+
+    /// Tells whether it goes to this address.
+    #[inline]
+    pub fn goes_to(&self, address: &IpAddr) -> bool {
+        match (self, address) {
+            (Self::V4 { destination, .. }, IpAddr::V4(address)) => destination == address,
+            (Self::V6 { destination, .. }, IpAddr::V6(address)) => destination == address,
+            (Self::V4 { .. }, IpAddr::V6(_)) | (Self::V6 { .. }, IpAddr::V4(_)) => false,
+        }
+    }
+
     /// Returns the version of IP.
     #[inline]
     pub const fn family(&self) -> Family {

@@ -190,21 +190,28 @@ impl<'a> Rules<'a> {
     #[inline]
     fn check_endpoints(&self, packet: &Packet<'_>) -> Result<(), Violation> {
         let endpoints = packet.endpoints();
-        let (source, destination) = (endpoints.source(), endpoints.destination());
-        if self.own == Some(source) {
+        if self.own.is_some_and(|own| endpoints.comes_from(&own)) {
             return Err(Violation::OwnAddress);
         }
-        if self.peers.is_empty() {
-            let group = self.group.unwrap_or(match self.addresses.family() {
-                Family::V4 => IpAddr::V4(MULTICAST_V4),
-                Family::V6 => IpAddr::V6(MULTICAST_V6),
-            });
-            return match packet.hop_limit() {
-                _ if destination != group => Err(Violation::Destination(destination)),
-                HOP_LIMIT => Ok(()),
-                hop_limit => Err(Violation::HopLimit { hop_limit, min: HOP_LIMIT, max: HOP_LIMIT }),
-            };
+        if !self.peers.is_empty() {
+            return (*self).check_unicast(packet);
         }
+        let is_to_group = match (&self.group, self.addresses.family()) {
+            (Some(group), _) => endpoints.goes_to(group),
+            (None, Family::V4) => endpoints.goes_to(&IpAddr::V4(MULTICAST_V4)),
+            (None, Family::V6) => endpoints.goes_to(&IpAddr::V6(MULTICAST_V6)),
+        };
+        match packet.hop_limit() {
+            _ if !is_to_group => Err(Violation::Destination(endpoints.destination())),
+            HOP_LIMIT => Ok(()),
+            hop_limit => Err(Violation::HopLimit { hop_limit, min: HOP_LIMIT, max: HOP_LIMIT }),
+        }
+    }
+
+    /// Whether it comes from a peer, and was sent to this router alone.
+    fn check_unicast(self, packet: &Packet<'_>) -> Result<(), Violation> {
+        let endpoints = packet.endpoints();
+        let (source, destination) = (endpoints.source(), endpoints.destination());
         let is_broadcast = destination == IpAddr::V4(Ipv4Addr::BROADCAST);
         if endpoints.is_multicast() || is_broadcast || self.own.is_some_and(|own| own != destination) {
             return Err(Violation::Destination(destination));
@@ -224,6 +231,18 @@ impl<'a> Rules<'a> {
 
     #[inline]
     fn check_values(&self, decoded: &Decoded<'_>) -> Result<Notes, Violation> {
+        let advertisement = &decoded.advertisement;
+        let theirs = advertisement.addresses();
+        let is_same = advertisement.interval() == self.interval && theirs.same_set(&self.addresses);
+        if is_same && starts_link_local(theirs) && self.owner.is_none() {
+            return Ok(Notes::default());
+        }
+        (*self).check_others(decoded)
+    }
+
+    /// Apart, for a packet that is as expected is what matters.
+    #[cold]
+    fn check_others(self, decoded: &Decoded<'_>) -> Result<Notes, Violation> {
         let advertisement = &decoded.advertisement;
         let theirs = advertisement.addresses();
         let notes = Notes {

@@ -2,46 +2,57 @@
 
 use core::time::Duration;
 
-use vrrp_proto::AdvertInterval;
+use vrrp_proto::{AdvertInterval, Endpoints};
 
-use super::{Listening, Phase, VirtualRouter, master_interval_of, phase::Worse};
+use super::{Listening, Phase, Told, VirtualRouter, master_interval_of, phase::Worse};
 use crate::{Cause, Instant, Peer, Preempt, Reason, sync_group::Membership};
 
 impl VirtualRouter {
+    /// Returns whether it was a sign of life of a Master that this router is to follow.
     #[inline]
-    pub(super) fn hear_as_backup(&mut self, now: Instant, peer: Peer, interval: AdvertInterval) {
-        let own_priority = self.priority;
-        let Phase::Backup(listening) = &mut self.phase else { return };
-        listening.heard = Some(peer);
-        if peer.priority.is_release() {
-            let skew = self.skew_time();
-            if let Phase::Backup(listening) = &mut self.phase {
-                listening.master_down_at = now + skew;
-            }
-        } else if peer.priority >= own_priority || !self.preempts() {
-            self.follow(now, peer, interval);
+    pub(super) fn hear_as_backup(&mut self, now: Instant, from: &Endpoints, told: Told) -> bool {
+        let Told { priority, interval } = told;
+        let Phase::Backup(listening) = &mut self.phase else { return false };
+        listening.repeat = None;
+        // It hardly ever is another, and to write it costs more than to compare it.
+        let is_same = |peer: &Peer| from.comes_from(&peer.source) && peer.priority == priority;
+        if !listening.heard.as_ref().is_some_and(is_same) {
+            listening.heard = Some(Peer { source: from.source(), priority });
+        }
+        let is_followed = !priority.is_release() && (priority >= self.priority || !self.preempts());
+        if is_followed {
+            self.follow(now, interval);
+        } else if priority.is_release() {
+            self.hear_release(now);
         } else {
-            self.hear_worse(now, peer, interval);
+            self.hear_worse(now, interval);
+        }
+        is_followed
+    }
+
+    fn hear_release(&mut self, now: Instant) {
+        let skew = self.skew_time();
+        if let Phase::Backup(listening) = &mut self.phase {
+            listening.master_down_at = now + skew;
         }
     }
 
     /// Takes an advertisement for a sign of life of the Master.
     #[inline]
-    fn follow(&mut self, now: Instant, peer: Peer, interval: AdvertInterval) {
-        match &mut self.phase {
-            Phase::Backup(listening) if interval == listening.master_interval => {
-                listening.master_down_at = now + listening.master_down;
-                listening.worse = None;
-                listening.wants_office = false;
-            }
-            Phase::Initialize { .. } | Phase::Fault | Phase::Backup(_) | Phase::Master(_) => {
-                self.phase = Phase::Backup(self.listening(now, interval, Some(peer)));
-            }
+    fn follow(&mut self, now: Instant, interval: AdvertInterval) {
+        let Phase::Backup(listening) = &mut self.phase else { return };
+        listening.worse = None;
+        listening.wants_office = false;
+        if interval == listening.master_interval {
+            listening.master_down_at = now + listening.master_down;
+        } else {
+            let heard = listening.heard;
+            self.phase = Phase::Backup(self.listening(now, interval, heard));
         }
     }
 
     /// Hears a Master that this router is to preempt, now or later.
-    fn hear_worse(&mut self, now: Instant, peer: Peer, interval: AdvertInterval) {
+    fn hear_worse(&mut self, now: Instant, interval: AdvertInterval) {
         let Phase::Backup(listening) = self.phase else { return };
         let delay = match self.config.preempt() {
             // Its timer runs on: that is how a better Backup gets its turn.
@@ -52,7 +63,7 @@ impl VirtualRouter {
         let first = Worse { since: now, without_delay_at: listening.master_down_at };
         let worse = listening.worse.unwrap_or(first);
         let Worse { since, without_delay_at } = worse;
-        let mut fed = self.listening(now, interval, Some(peer));
+        let mut fed = self.listening(now, interval, listening.heard);
         fed.worse = Some(worse);
         fed.wants_office = listening.wants_office;
         match self.config.preempt() {
@@ -104,6 +115,7 @@ impl VirtualRouter {
         if let Phase::Backup(listening) = &mut self.phase {
             listening.master_down_at = now + listening.master_down;
             listening.worse = None;
+            listening.repeat = None;
         }
     }
 
@@ -113,10 +125,11 @@ impl VirtualRouter {
         let master_down = self.master_down_of(master_interval);
         Listening {
             master_down_at: now + master_down,
-            master_down,
+            master_down: master_down.into(),
             master_interval,
             heard,
             worse: None,
+            repeat: None,
             wants_office: false,
         }
     }

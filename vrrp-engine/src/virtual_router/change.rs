@@ -123,13 +123,14 @@ impl VirtualRouter {
         let Phase::Backup(listening) = self.phase else { return };
         let theirs = listening.heard.map_or(self.config.interval(), |_| listening.master_interval);
         let master_interval = master_interval_of(&self.config, theirs);
-        let master_down = self.master_down_of(master_interval);
+        let master_down = self.master_down_of(master_interval).into();
         if let Phase::Backup(listening) = &mut self.phase {
             let moved = listening.master_down_at + master_down;
-            let since_epoch = moved - Instant::from_epoch(listening.master_down);
+            let since_epoch = moved - (Instant::EPOCH + listening.master_down);
             listening.master_down_at = Instant::from_epoch(since_epoch).max(now);
             listening.master_down = master_down;
             listening.master_interval = master_interval;
+            listening.repeat = None;
         }
     }
 }

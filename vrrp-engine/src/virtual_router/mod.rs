@@ -2,6 +2,7 @@ mod backup;
 mod change;
 mod master;
 mod phase;
+mod repeat;
 
 #[cfg(feature = "auth")]
 use alloc::boxed::Box;
@@ -10,7 +11,8 @@ use core::{net::IpAddr, time::Duration};
 #[cfg(feature = "auth")]
 use vrrp_proto::AhReplay;
 use vrrp_proto::{
-    Addresses, AdvertInterval, Advertisement, Authentication, Decoded, Notes, Priority, Verifier, Version,
+    Addresses, AdvertInterval, Advertisement, Authentication, Decoded, Endpoints, MULTICAST_V4, MULTICAST_V6,
+    Notes, Priority, Verifier, Version,
 };
 
 pub(crate) use self::phase::{Listening, Phase, Reigning};
@@ -139,11 +141,12 @@ impl VirtualRouter {
     pub fn handle_packet(&mut self, now: Instant, decoded: &Decoded<'_>) -> Result<Notes, Discard> {
         match self.check(decoded) {
             Ok(notes) => {
+                let is_followed = self.hear(now, &decoded.packet().endpoints(), &decoded.advertisement);
                 if notes != Notes::default() {
                     self.stats.note(notes);
+                } else if is_followed {
+                    self.keep_repeat(decoded);
                 }
-                let source = decoded.packet().endpoints().source();
-                self.hear(now, source, &decoded.advertisement);
                 Ok(notes)
             }
             Err(discard) => {
@@ -169,7 +172,11 @@ impl VirtualRouter {
             self.stats.count(Discard::NotRunning);
             return Err(Discard::NotRunning);
         }
-        self.hear(now, source, advertisement);
+        let from = match source {
+            IpAddr::V4(source) => Endpoints::V4 { source, destination: MULTICAST_V4 },
+            IpAddr::V6(source) => Endpoints::V6 { source, destination: MULTICAST_V6 },
+        };
+        self.hear(now, &from, advertisement);
         Ok(())
     }
 
@@ -318,21 +325,24 @@ impl VirtualRouter {
         Ok(self.config.rules().check(decoded, verifier)?)
     }
 
-    /// Takes an advertisement that has passed all checks.
+    /// Takes an advertisement that has passed all checks; returns whether it was followed.
     #[inline]
-    fn hear(&mut self, now: Instant, source: IpAddr, advertisement: &Advertisement<'_>) {
+    fn hear(&mut self, now: Instant, from: &Endpoints, advertisement: &Advertisement<'_>) -> bool {
         let now = self.timeline.advance(now);
-        let peer = Peer { source, priority: advertisement.priority() };
-        let interval = advertisement.interval();
+        let told = Told { priority: advertisement.priority(), interval: advertisement.interval() };
         self.stats.advertisement_rcvd += 1;
-        self.stats.priority_zero_pkts_rcvd += u64::from(peer.priority.is_release());
+        self.stats.priority_zero_pkts_rcvd += u64::from(told.priority.is_release());
         if let Phase::Master(reigning) = self.phase {
             match self.overdue(now, &reigning) {
                 Some(lateness) if self.steps_back() => self.step_back(now, lateness),
-                Some(_) | None => return self.hear_as_master(now, reigning, peer, interval),
+                Some(_) | None => {
+                    let peer = Peer { source: from.source(), priority: told.priority };
+                    self.hear_as_master(now, reigning, peer, told.interval);
+                    return false;
+                }
             }
         }
-        self.hear_as_backup(now, peer, interval);
+        self.hear_as_backup(now, from, told)
     }
 
     /// Leaves Initialize, or Fault: RFC 3768 §6.4.1.
@@ -442,6 +452,13 @@ impl VirtualRouter {
         self.last = Some((now, transition));
         self.phase = to;
     }
+}
+
+/// What another router says of itself.
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    priority: Priority,
+    interval: AdvertInterval,
 }
 
 /// Whether the other router's claim goes before ours: the higher priority, and between equals the higher address, as a

@@ -1,8 +1,7 @@
-use core::time::Duration;
-
 use vrrp_proto::AdvertInterval;
 
-use crate::{Instant, Peer, State, announcements::Announcing};
+use super::repeat::Repeat;
+use crate::{Instant, Peer, State, announcements::Announcing, time::Nanos};
 
 /// A state and its deadlines.
 #[derive(Clone, Copy, Debug)]
@@ -45,13 +44,15 @@ impl Phase {
 pub(crate) struct Listening {
     pub(crate) master_down_at: Instant,
     /// The Master_Down_Interval.
-    pub(crate) master_down: Duration,
+    pub(crate) master_down: Nanos,
     /// The Master_Adver_Interval of version 3, which it is computed from; in version 2, our own.
     pub(crate) master_interval: AdvertInterval,
     /// The last advertisement taken since this state was entered, or the one that it was entered for.
     pub(crate) heard: Option<Peer>,
     /// Of a Master that is worse, where preemption has a delay.
     pub(crate) worse: Option<Worse>,
+    /// The last packet, if it was followed and nothing has happened since.
+    pub(crate) repeat: Option<Repeat>,
     /// The timer of a member of a sync group has run out, and the others' have not.
     pub(crate) wants_office: bool,
 }

@@ -13,7 +13,7 @@ use self::{
     trackers::{Tracked, Use},
 };
 use crate::{
-    Config, ConfigError, Discard, Fault, Instant, Output, RouterStats, Snapshot, State, VirtualRouter,
+    Config, ConfigError, Discard, Fault, Instant, Output, RouterStats, Snapshot, VirtualRouter,
     deadlines::DeadlineQueue, sync_group::Group, time::Timeline,
 };
 
@@ -175,6 +175,27 @@ impl VrrpRouter {
         packet: &Packet<'_>,
     ) -> Result<Taken, Discard> {
         self.stats.received += 1;
+        match self.handle_repeated(now, interface, packet) {
+            Some(router) => Ok(Taken { router, notes: Notes::default() }),
+            None => self.handle_new(now, interface, packet),
+        }
+    }
+
+    /// Takes a packet if its virtual router has just taken the same.
+    #[inline]
+    fn handle_repeated(&mut self, now: Instant, interface: u32, packet: &Packet<'_>) -> Option<RouterId> {
+        let vrid = Vrid::new(*packet.message().get(1)?).ok()?;
+        let router = RouterId { interface, family: packet.endpoints().family(), vrid };
+        let place = self.directory.find(router)?;
+        let member = self.members.get_mut(place)?.as_mut()?;
+        let mut timeline = self.timeline;
+        let deadline = member.router.handle_repeated(timeline.advance(now), packet)?;
+        self.timeline = timeline;
+        self.deadlines.set(place, Some(deadline));
+        Some(router)
+    }
+
+    fn handle_new(&mut self, now: Instant, interface: u32, packet: &Packet<'_>) -> Result<Taken, Discard> {
         // Looked at where it is: to move it would cost as much as to read it.
         let decoded = packet.decode();
         let decoded = match &decoded {
@@ -183,19 +204,11 @@ impl VrrpRouter {
         };
         let (family, vrid) = (packet.endpoints().family(), decoded.advertisement.vrid());
         let router = RouterId { interface, family, vrid };
-        let place = self.directory.find(router);
-        let member = place.and_then(|place| self.members.get_mut(place)).and_then(Option::as_mut);
-        let (Some(place), Some(member)) = (place, member) else {
+        let Some(place) = self.directory.find(router) else {
             self.stats.count(Counter::Vrid);
             return Err(Discard::UnknownVrid(vrid));
         };
         let now = self.timeline.advance(now);
-        if member.group.is_none() && member.router.state() == State::Backup {
-            // The common case: nothing else can follow from it than another deadline.
-            let notes = member.router.handle_packet(now, decoded)?;
-            self.deadlines.set(place, member.router.poll_timeout());
-            return Ok(Taken { router, notes });
-        }
         let taken = self.paced(place, |router| router.handle_packet(now, decoded));
         self.settle(now, place);
         let notes = taken.unwrap_or(Err(Discard::UnknownVrid(vrid)))?;

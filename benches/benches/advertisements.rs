@@ -10,7 +10,7 @@ use std::{
 };
 
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime};
-use vrrp_engine::{Config, Instant, Output, VrrpRouter};
+use vrrp_engine::{Config, Fault, Instant, MemberWeights, Output, RouterId, VrrpRouter};
 use vrrp_packet::VrrpPacket;
 use vrrp_proto::{
     Addresses, AdvertInterval, Advertisement, Authentication, Checksum, Endpoints, HOP_LIMIT, Packet,
@@ -116,22 +116,17 @@ fn peer_decode(message: &[u8]) -> Option<Vec<u8>> {
 
 fn engine(c: &mut Criterion) {
     let mut group = c.benchmark_group("engine");
-    receive(&mut group, "backup_receives_advert", 1);
-    receive(&mut group, "router_1_of_4", 4);
-    receive(&mut group, "router_1_of_4000", 4000);
-    // A Master's beat: its timer, its order, and the bytes to send.
+    // The Master's advertisement, the same again: what a Backup receives as long as all is well.
+    receive(&mut group, "backup_receives_advert", 1, &[200], Wait::Later);
+    receive(&mut group, "router_1_of_4", 4, &[200], Wait::Later);
+    receive(&mut group, "router_1_of_4000", 4000, &[200], Wait::Later);
+    // The same, with a wait after each: deadlines are put in order for it.
+    receive(&mut group, "backup_receives_advert_and_waits", 1, &[200], Wait::Each);
+    receive(&mut group, "router_1_of_4000_and_waits", 4000, &[200], Wait::Each);
+    // Never the same twice: decoded, checked and compared each time.
+    receive(&mut group, "backup_receives_other_advert", 1, &[200, 201], Wait::Later);
     group.bench_function("master_timeout_to_bytes", |b| {
-        let one = addresses(1);
-        let config = Config::builder(
-            Vrid::new(51).expect("not zero"),
-            MASTER,
-            one.iter().copied().map(Ipv4Addr::from),
-        );
-        let mut router = VrrpRouter::new();
-        router
-            .add(1, config.priority(Priority::OWNER).build().expect("a good configuration"))
-            .expect("the first");
-        router.start(Instant::EPOCH);
+        let (mut router, _) = masters(1, 1);
         let mut buffer = [0; Advertisement::MAX_LEN];
         b.iter(|| {
             let now = router.poll_timeout()?;
@@ -139,19 +134,63 @@ fn engine(c: &mut Criterion) {
             let mut sent = 0;
             while let Some((_, output)) = router.poll_output() {
                 if let Output::Advertise(advertise) = output {
-                    sent += black_box(advertise.encode(&mut buffer).ok()?).len();
+                    sent += advertise.encode(&mut buffer).map_or(0, |message| message.len());
                 }
             }
             Some(sent)
         });
     });
+    // All members of a group from Master to Fault and back to Master, their orders polled.
+    group.bench_function("sync_group_of_16_transition", |b| {
+        let (mut router, ids) = masters(16, 16);
+        b.iter(|| {
+            let now = router.poll_timeout()?;
+            router.raise(now, ids[0], Fault::Operator).ok()?;
+            let orders = drain(&mut router);
+            router.clear(now, ids[0], Fault::Operator).ok()?;
+            router.handle_timeout(now);
+            Some(orders + drain(&mut router))
+        });
+    });
+    // The bound: as many virtual routers that have nothing to do with each other.
+    group.bench_function("bound_16_alone_transition", |b| {
+        let (mut router, ids) = masters(16, 1);
+        b.iter(|| {
+            let now = router.poll_timeout()?;
+            for id in &ids {
+                router.raise(now, *id, Fault::Operator).ok()?;
+            }
+            let orders = drain(&mut router);
+            for id in &ids {
+                router.clear(now, *id, Fault::Operator).ok()?;
+            }
+            router.handle_timeout(now);
+            Some(orders + drain(&mut router))
+        });
+    });
     group.finish();
 }
 
-/// A Backup takes its Master's advertisement: all checks, the right virtual router out of many, and its timer moved.
-fn receive(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, routers: u32) {
+/// When the caller asks for the next deadline.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    /// After many packets.
+    Later,
+    /// After each.
+    Each,
+}
+
+/// Backups take their Masters' advertisements, of these priorities in turn: all checks, the right virtual router out of many,
+/// and its timer moved.
+fn receive(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    routers: u32,
+    priorities: &[u8],
+    wait: Wait,
+) {
     group.bench_function(name, |b| {
-        let (mut router, packets) = backups(routers);
+        let (mut router, packets) = backups(routers, priorities);
         let endpoints = Endpoints::multicast(MASTER.into());
         let packets: Vec<_> = packets
             .iter()
@@ -163,23 +202,58 @@ fn receive(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, routers: u32) {
             now = now + Duration::from_nanos(1);
             next = if next + 1 < packets.len() { next + 1 } else { 0 };
             let (interface, packet) = &packets[next];
-            (router.handle_packet(now, *interface, packet).is_ok(), router.poll_output().is_some())
+            let is_taken = router.handle_packet(now, *interface, packet).is_ok();
+            let deadline = if wait == Wait::Each { router.poll_timeout() } else { None };
+            (is_taken, router.poll_output().is_some(), deadline)
         });
     });
 }
 
-/// So many Backups, 250 on an interface, and an advertisement for each.
-fn backups(count: u32) -> (VrrpRouter, Vec<(u32, Vec<u8>)>) {
+/// So many owners of an address each, all Master, in sync groups of that size.
+fn masters(count: u8, group_size: usize) -> (VrrpRouter, Vec<RouterId>) {
+    let mut router = VrrpRouter::new();
+    let ids = (1..=count).map(|vrid| {
+        let vrid = Vrid::new(vrid).expect("not zero");
+        let config = Config::builder(vrid, MASTER, [Ipv4Addr::new(192, 0, 2, 100 + vrid.get())]);
+        let config = config.priority(Priority::OWNER).build().expect("a good configuration");
+        router.add(1, config).expect("each once")
+    });
+    let ids: Vec<_> = ids.collect();
+    for members in ids.chunks(group_size).filter(|members| members.len() > 1) {
+        router
+            .add_group(Instant::EPOCH, members.iter().copied(), MemberWeights::Ignore)
+            .expect("each in one");
+    }
+    router.start(Instant::EPOCH);
+    router.handle_timeout(Instant::EPOCH);
+    drain(&mut router);
+    (router, ids)
+}
+
+fn drain(router: &mut VrrpRouter) -> usize {
+    let mut orders = 0;
+    while let Some((_, output)) = router.poll_output() {
+        black_box(&output);
+        orders += 1;
+    }
+    orders
+}
+
+/// So many Backups, 250 on an interface, and advertisements of these priorities for each.
+fn backups(count: u32, priorities: &[u8]) -> (VrrpRouter, Vec<(u32, Vec<u8>)>) {
     let one = addresses(1);
     let mut router = VrrpRouter::new();
-    let packets = (0..count).map(|number| {
+    let mut packets = Vec::new();
+    for number in 0..count {
         let (interface, vrid) = (1 + number / 250, 1 + (number % 250) as u8);
         let advertisement = v2(vrid, &one);
         let config = Config::builder(advertisement.vrid(), BACKUP, one.iter().copied().map(Ipv4Addr::from));
         router.add(interface, config.build().expect("a good configuration")).expect("each once");
-        (interface, bytes(&advertisement, &Endpoints::multicast(MASTER.into())))
-    });
-    let packets = packets.collect();
+        packets.extend(priorities.iter().map(|priority| {
+            let advertisement = advertisement.with_priority(Priority::new(*priority));
+            (interface, bytes(&advertisement, &Endpoints::multicast(MASTER.into())))
+        }));
+    }
     router.start(Instant::EPOCH);
     while router.poll_output().is_some() {}
     (router, packets)

@@ -195,7 +195,7 @@ impl Node {
     /// # Errors
     ///
     /// The kernel refused to wait.
-    pub fn wait(&self, others: &[BorrowedFd<'_>]) -> io::Result<bool> {
+    pub fn wait(&mut self, others: &[BorrowedFd<'_>]) -> io::Result<bool> {
         self.alarm.set(self.router.poll_timeout().map(|deadline| deadline - self.clock.now()))?;
         let own = [self.hands.socket.as_fd(), self.alarm.as_fd()];
         let all = own.iter().chain(others);

@@ -75,8 +75,8 @@ impl Simulated {
     }
 
     /// The earliest deadline of a living node, not before now.
-    fn timer(&self) -> Option<Duration> {
-        let deadlines = self.nodes.iter().filter_map(|node| node.router.as_ref()?.poll_timeout());
+    fn timer(&mut self) -> Option<Duration> {
+        let deadlines = self.nodes.iter_mut().filter_map(|node| node.router.as_mut()?.poll_timeout());
         deadlines.min().map(|deadline| deadline.since_epoch().max(self.now))
     }
 

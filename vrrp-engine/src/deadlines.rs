@@ -21,14 +21,26 @@ impl DeadlineQueue {
         self.places.len() - 1
     }
 
-    /// Returns the earliest deadline and whose it is.
+    /// Returns the earliest deadline and whose it is. That one may have moved since: see [`hasten`](Self::hasten).
     #[inline]
     pub(crate) fn earliest(&self) -> Option<(Instant, usize)> {
         self.heap.first().copied()
     }
 
-    /// Sets, moves or removes the deadline of a virtual router.
+    /// Notes a deadline that may have moved: at once if it is earlier than before. One that is later is found to be so when the
+    /// earlier moment comes up, for a Backup's moves with every packet and is hardly ever reached.
     #[inline]
+    pub(crate) fn hasten(&mut self, whose: usize, deadline: Option<Instant>) {
+        let place = self.places.get(whose).copied().unwrap_or(NOWHERE);
+        let queued = self.heap.get(place).map(|(queued, _)| *queued);
+        if let Some(deadline) = deadline
+            && queued.is_none_or(|queued| deadline < queued)
+        {
+            self.set(whose, Some(deadline));
+        }
+    }
+
+    /// Sets, moves or removes the deadline of a virtual router.
     pub(crate) fn set(&mut self, whose: usize, deadline: Option<Instant>) {
         let place = self.places.get(whose).copied().unwrap_or(NOWHERE);
         match (self.heap.get(place), deadline) {

@@ -10,6 +10,8 @@ use crate::announcements::Pace;
 pub(super) struct Directory {
     /// Sorted by interface and family.
     networks: Vec<Network>,
+    /// Where the last packet came from: the next one may well come from there too.
+    near: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -27,6 +29,17 @@ impl Directory {
     pub(super) fn find(&self, id: RouterId) -> Option<usize> {
         let network = self.networks.get(self.network(id).ok()?)?;
         let place = *network.places.get(usize::from(id.vrid.get()))?;
+        (place as usize).checked_sub(1)
+    }
+
+    /// Finds the place of a virtual router that a packet is for.
+    #[inline]
+    pub(super) fn find_near(&mut self, id: RouterId) -> Option<usize> {
+        let is_there = |network: &&Network| (network.interface, network.family) == (id.interface, id.family);
+        if self.networks.get(self.near).filter(is_there).is_none() {
+            self.near = self.network(id).ok()?;
+        }
+        let place = *self.networks.get(self.near)?.places.get(usize::from(id.vrid.get()))?;
         (place as usize).checked_sub(1)
     }
 

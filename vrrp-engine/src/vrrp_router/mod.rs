@@ -186,12 +186,12 @@ impl VrrpRouter {
     fn handle_repeated(&mut self, now: Instant, interface: u32, packet: &Packet<'_>) -> Option<RouterId> {
         let vrid = Vrid::new(*packet.message().get(1)?).ok()?;
         let router = RouterId { interface, family: packet.endpoints().family(), vrid };
-        let place = self.directory.find(router)?;
+        let place = self.directory.find_near(router)?;
         let member = self.members.get_mut(place)?.as_mut()?;
         let mut timeline = self.timeline;
         let deadline = member.router.handle_repeated(timeline.advance(now), packet)?;
         self.timeline = timeline;
-        self.deadlines.set(place, Some(deadline));
+        self.deadlines.hasten(place, Some(deadline));
         Some(router)
     }
 
@@ -223,9 +223,7 @@ impl VrrpRouter {
         // A virtual router may have more than one thing to do; the count is for the end of time, where deadlines do not move
         // any more.
         for _ in 0..self.members.len().saturating_mul(4) {
-            let Some((_, place)) = self.deadlines.earliest().filter(|(deadline, _)| *deadline <= now) else {
-                break;
-            };
+            let Some((_, place)) = self.earliest().filter(|(deadline, _)| *deadline <= now) else { break };
             self.paced(place, |router| router.handle_timeout(now));
             self.settle(now, place);
         }
@@ -246,10 +244,11 @@ impl VrrpRouter {
 
     /// Returns when [`handle_timeout`](Self::handle_timeout) is due, if at all. Any other call may change it, and it may be
     /// now.
+    ///
+    /// Ask once before you wait, and not after each packet: it is here that deadlines are put in order.
     #[must_use]
-    #[inline]
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        self.deadlines.earliest().map(|(deadline, _)| self.timeline.to_caller(deadline))
+    pub fn poll_timeout(&mut self) -> Option<Instant> {
+        self.earliest().map(|(deadline, _)| self.timeline.to_caller(deadline))
     }
 
     /// Returns a virtual router, to read its state, configuration and counters.
@@ -296,6 +295,18 @@ impl VrrpRouter {
             Some(_) | None => self.stats.count(counter),
         }
         Discard::Malformed(error)
+    }
+
+    /// Returns the earliest deadline and whose it is, once those in front of it that have moved are put where they belong.
+    fn earliest(&mut self) -> Option<(Instant, usize)> {
+        loop {
+            let (queued, place) = self.deadlines.earliest()?;
+            let member = self.members.get(place).and_then(Option::as_ref);
+            match member.and_then(|member| member.router.poll_timeout()) {
+                Some(deadline) if deadline == queued => return Some((deadline, place)),
+                moved => self.deadlines.set(place, moved),
+            }
+        }
     }
 
     fn place(&self, id: RouterId) -> Result<usize, ConfigError> {
@@ -367,7 +378,7 @@ impl VrrpRouter {
         let Some(member) = self.members.get_mut(place).and_then(Option::as_mut) else {
             return;
         };
-        self.deadlines.set(place, member.router.poll_timeout());
+        self.deadlines.hasten(place, member.router.poll_timeout());
         if member.router.has_advertisement() && !member.in_to_advertise {
             member.in_to_advertise = true;
             self.to_advertise.push_back(place);

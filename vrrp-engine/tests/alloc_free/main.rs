@@ -3,7 +3,7 @@
 
 use std::{net::Ipv4Addr, time::Duration};
 
-use vrrp_engine::{Config, Instant, Output, VrrpRouter};
+use vrrp_engine::{Config, Health, Instant, Link, MemberWeights, Output, State, Tracker, VrrpRouter};
 use vrrp_proto::{Advertisement, Endpoints, Packet, Priority, Vrid};
 
 #[global_allocator]
@@ -58,4 +58,38 @@ fn steady_state_allocates_nothing() {
 
     assert!(sent >= 9_900 && received == sent, "{sent} sent, {received} received");
     assert_eq!(allocations, 0, "{allocations} allocations in {sent} advertisements sent and received");
+}
+
+#[test]
+fn faults_trackers_sync_groups_and_faster_clocks_allocate_nothing() {
+    let mut router = router(Ipv4Addr::new(192, 0, 2, 1), 255);
+    let ids: Vec<_> = router.iter().map(|(id, _)| id).collect();
+    let mut now = Instant::EPOCH;
+    let tracker = router.add_tracker();
+    for members in ids.chunks(16) {
+        let group = router.add_group(now, members.iter().copied(), MemberWeights::Apply).unwrap();
+        router.track_group(now, group, tracker, Tracker::fault()).unwrap();
+    }
+    let mut beat = |router: &mut VrrpRouter, health| {
+        now = now + Duration::from_millis(500);
+        router.report(now, tracker, health);
+        router.handle_link(now, 1, if health == Health::Up { Link::Up } else { Link::Down });
+        router.handle_timeout(now);
+        let mut orders = 0;
+        while router.poll_output().is_some() {
+            orders += 1;
+        }
+        let snapshots = router.snapshots(now).filter(|(_, snapshot)| snapshot.state == State::Master);
+        (orders, snapshots.count())
+    };
+    for health in [Health::Up, Health::Down] {
+        beat(&mut router, health); // every path once
+    }
+
+    let before = lab::allocations();
+    for _ in 0..10 {
+        assert_eq!(beat(&mut router, Health::Up), (400, usize::from(ROUTERS)));
+        assert_eq!(beat(&mut router, Health::Down), (300, 0));
+    }
+    assert_eq!(lab::allocations() - before, 0);
 }

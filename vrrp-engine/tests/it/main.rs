@@ -10,6 +10,7 @@ mod model;
 mod pause;
 mod preempt;
 mod receive;
+mod repeat;
 mod rfc3768;
 mod rfc9568;
 mod router;

@@ -71,7 +71,7 @@ impl Lan {
         loop {
             let timer = self
                 .hosts
-                .iter()
+                .iter_mut()
                 .filter(|host| !host.stopped)
                 .filter_map(|host| host.router.poll_timeout())
                 .min();

@@ -76,17 +76,43 @@
 //! # What it promises
 //!
 //! - A rejected packet changes a counter and nothing else: no deadline moves.
-//! - Every [`Transition`] has its [`Reason`], every packet that was not taken its [`Discard`], each with a counter.
+//! - Every [`Transition`] has its [`Reason`] and its [`Cause`], every packet that was not taken its [`Discard`], each with a
+//!   counter.
 //! - Orders come in the order in which they are to be carried out: advertisement, addresses, announcement, transition.
-//!   A new Master advertises first, so that an old one lets go before neighbours are told.
+//!   A new Master advertises first, so that an old one lets go before neighbours are told; advertisements of all virtual
+//!   routers go before all else.
 //! - A caller that polls late is told what holds now; orders do not pile up.
+//! - A caller that was stopped does not claim what another may hold by now ([`OnPause`]). A clock that is set back does no
+//!   harm.
 //! - In steady state nothing allocates.
 //!
-//! # Beyond the RFCs
+//! # What else it does
 //!
-//! Two things they leave out, for neighbours that a split has misled: a Master that hears a worse one announces its
-//! addresses again (at most once an interval; one that says it stops is such a Master too), and a Master that gives way says
-//! so first ([`Farewell`]).
+//! | | |
+//! |---|---|
+//! | Change while it runs: priority, addresses, interval, peers | [`VrrpRouter::reconfigure`], with [`Config::to_builder`] |
+//! | Depend on an interface, a script, a file, a health check | [`Tracker`], [`VrrpRouter::report`], [`VrrpRouter::handle_link`] |
+//! | Be Master of several virtual routers together | [`VrrpRouter::add_group`] |
+//! | Wait before taking over from a worse Master | [`Preempt::HoldTime`], [`Preempt::Delay`] |
+//! | Wait before taking part at all | [`ConfigBuilder::start_delay`] |
+//! | Send to peers instead of a group | [`ConfigBuilder::peers`]: nobody else is then listened to |
+//! | Announce more often, later, or slower | [`Announcements`] |
+//! | Notice that somebody removed a virtual address | [`VrrpRouter::handle_lost_address`] |
+//! | Be out of service | [`VrrpRouter::raise`], [`Fault::Operator`] |
+//! | Show its state (RFC 8347) | [`VrrpRouter::snapshots`], [`VrrpRouter::stats`] |
+//!
+//! # Where it departs from the RFCs, and how to make it not
+//!
+//! | | by default | to the letter |
+//! |---|---|---|
+//! | A Master that gives way | says so with a last advertisement | [`Farewell::Omit`] |
+//! | A Master that hears a worse one | announces its addresses again, for neighbours that were misled | [`Announcements::on_worse_master`] |
+//! | Two owners (priority 255) | elect one, as erratum 8298 allows | [`Owners::Ignore`] |
+//! | After a pause | listens before it advertises | [`OnPause::GoOn`] |
+//! | Addresses that differ | are counted | [`ConfigBuilder::on_addresses`] |
+//! | A Master that does not own the addresses | accepts packets to them | [`Accept::Forbid`] |
+//!
+//! And the state [`Fault`](State::Fault), which is keepalived's: the RFCs have Initialize for it.
 //!
 //! # Words
 //!
@@ -95,6 +121,8 @@
 //! # Features
 //!
 //! - `std` (default): [`Clock`], which reads `std::time::Instant`.
+//! - `auth`: RFC 2338's IP Authentication Header.
+//! - `serde`: `Serialize` for [`Snapshot`], [`Stats`] and [`RouterStats`], under RFC 8347's names.
 
 #![no_std]
 #![forbid(unsafe_code)]

@@ -5,6 +5,7 @@ mod announcements;
 mod authentication_header;
 mod change;
 mod config;
+mod counters;
 mod drain;
 mod model;
 mod pause;

@@ -27,9 +27,10 @@ impl VirtualRouter {
         let had = self.config.addresses();
         let (is_other_list, has) = (!had.same_set(&config.addresses()), config.addresses());
         if is_other_list {
-            let unreleased = self.former.as_addresses();
-            let gone =
-                unreleased.iter().chain(had.iter()).filter(|address| !has.iter().any(|one| one == *address));
+            // Those that were released may be another virtual router's by now.
+            let is_pending = self.pending.release_former;
+            let unreleased = self.former.as_addresses().iter().filter(|_| is_pending);
+            let gone = unreleased.chain(had.iter()).filter(|address| !has.iter().any(|one| one == *address));
             self.former = List::new(config.family(), gone);
             self.pending.release_former = !self.former.as_addresses().is_empty();
         }

@@ -59,6 +59,19 @@ fn addresses_that_come_and_go_before_anybody_polls_end_where_they_should() {
 }
 
 #[test]
+fn an_address_is_released_once_for_it_may_be_anothers_by_then() {
+    let (mut router, now) = master(config(100));
+    let [one, two] = VIPS;
+    for (list, released) in [(vec![one], 1), (vec![one, [192, 0, 2, 103]], 0), (vec![two, one], 1)] {
+        let list = list.into_iter().map(IpAddr::from);
+        let config = router.config().to_builder().addresses(list).build().unwrap();
+        router.reconfigure(now, config).unwrap();
+        let lines = orders(&mut router);
+        assert_eq!(lines.iter().filter(|line| line.starts_with("release")).count(), released, "{lines:?}");
+    }
+}
+
+#[test]
 fn a_backups_timer_ends_when_it_would_have_with_the_new_priority_from_the_start() {
     let mut router = started(config(100));
     let better = router.config().to_builder().priority(Priority::new(200)).build().unwrap();

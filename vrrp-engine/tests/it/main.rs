@@ -1,14 +1,13 @@
-//! The engine's tests: the RFC's clauses, a reference model, a LAN that misbehaves, and any order of polling.
+//! The engine's tests: the RFCs' clauses, and any order of polling. A LAN that misbehaves and a reference model are in
+//! `tests/sim`.
 #![allow(clippy::unwrap_used, reason = "a test that unwraps an error has failed")]
 
 mod config;
 mod drain;
-mod model;
 mod receive;
 mod rfc3768;
 mod rfc9568;
 mod router;
-mod sim;
 
 use std::{
     net::{IpAddr, Ipv4Addr},

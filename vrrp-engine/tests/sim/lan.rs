@@ -27,6 +27,8 @@ pub(crate) struct Lan {
     /// How late a host wakes up at most.
     pub(crate) lateness: Nanos,
     wire: BTreeMap<(Nanos, u64), Flight>,
+    /// When the last packet from the first host to the second arrives.
+    arrivals: Vec<Vec<Nanos>>,
     sent: u64,
 }
 
@@ -76,8 +78,13 @@ pub(crate) struct Weather {
     /// In percent.
     pub(crate) loss: u64,
     pub(crate) twice: u64,
-    /// Each packet takes up to this, so they overtake each other.
+    /// Each packet takes up to this.
     pub(crate) delay: Nanos,
+    /// Whether packets from one host to another may overtake each other.
+    ///
+    /// They don't where all is well: a Backup that hears priority 0 first, and then what the Master had sent before, waits
+    /// for the whole Master_Down_Interval, and the RFCs know no help.
+    pub(crate) overtaking: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -110,6 +117,7 @@ impl Lan {
             gaps: [Gap::default(); MAX_ROLES],
             lateness: 0,
             wire: BTreeMap::new(),
+            arrivals: vec![vec![0; specs.len()]; specs.len()],
             sent: 0,
         }
     }
@@ -295,14 +303,18 @@ impl Lan {
     }
 
     fn broadcast(&mut self, from: usize, datagram: &Datagram) {
-        let Weather { loss, twice, delay } = self.weather;
+        let Weather { loss, twice, delay, overtaking } = self.weather;
         for to in (0..self.nodes.len()).filter(|to| *to != from) {
             if self.cut[from][to] || self.dice.chance(loss) {
                 continue;
             }
             for _ in 0..1 + u8::from(self.dice.chance(twice)) {
-                let after = 1 + self.dice.roll(delay);
-                self.inject(to, after, datagram.clone(), Fate::Taken);
+                let mut arrival = self.now + 1 + self.dice.roll(delay);
+                if !overtaking {
+                    arrival = arrival.max(self.arrivals[from][to] + 1);
+                }
+                self.arrivals[from][to] = arrival;
+                self.inject(to, arrival - self.now, datagram.clone(), Fate::Taken);
             }
         }
     }

@@ -23,11 +23,13 @@
 
 mod clock;
 mod dice;
+mod differential;
 mod garbage;
 mod host;
 mod invariants;
 mod lan;
 mod model;
+mod scenarios;
 mod schedule;
 mod trouble;
 mod witness;

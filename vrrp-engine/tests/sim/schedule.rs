@@ -236,7 +236,7 @@ fn draw_lan(dice: &mut Dice, specs: &[Spec]) -> Lan {
     };
     let clocks: Vec<_> = (0..specs.len()).map(&mut clock).collect();
     let fastest = specs.iter().flat_map(Spec::roles).map(|(_, role)| role.interval()).min().unwrap_or(0);
-    let calm = Weather { loss: 0, twice: 0, delay: (fastest / 50).min(200_000) };
+    let calm = Weather { loss: 0, twice: 0, delay: (fastest / 50).min(200_000), overtaking: false };
     let mut lan = Lan::new(specs, clocks, calm, Dice::new(dice.roll(1 << 50)));
     lan.lateness = if dice.chance(50) { 0 } else { fastest / 50 };
     lan

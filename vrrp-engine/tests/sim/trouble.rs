@@ -99,7 +99,8 @@ impl Weather {
             1 => dice.roll(unit / 5),
             _ => dice.roll(unit),
         };
-        Self { loss: dice.pick(&[0, 10, 30, 60, 90]), twice: dice.pick(&[0, 0, 20]), delay }
+        let (loss, twice) = (dice.pick(&[0, 10, 30, 60, 90]), dice.pick(&[0, 0, 20]));
+        Self { loss, twice, delay, overtaking: dice.chance(70) }
     }
 }
 

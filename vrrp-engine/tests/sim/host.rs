@@ -1,8 +1,8 @@
 //! The engine, as the simulation sees it. No other file here names it: if its interface changes, this file does.
 
 use std::{
-    collections::hash_map::DefaultHasher,
-    hash::{Hash, Hasher},
+    fmt::{self, Write},
+    hash::{DefaultHasher, Hash, Hasher},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::Arc,
     time::Duration,
@@ -10,11 +10,11 @@ use std::{
 
 use vrrp_engine::{Config, Discard, Instant, Output, RouterId, VrrpRouter};
 pub(crate) use vrrp_engine::{Farewell, Preempt, Reason, Reassert};
-pub(crate) use vrrp_proto::{Family, Version};
 use vrrp_proto::{
     Addresses, AdvertInterval, Advertisement, Authentication, Checksum, Counter, Endpoints, Packet, Priority,
     Vrid,
 };
+pub(crate) use vrrp_proto::{Family, Version};
 
 use super::model::State;
 
@@ -263,19 +263,11 @@ impl Host {
     ///
     /// `Debug` shows every field; so a field that is added to the engine is not forgotten here.
     pub(crate) fn memory(&self) -> (u64, Vec<Nanos>) {
-        let text = format!("{:?}", self.router);
-        let (mut hasher, mut moments, mut rest) = (DefaultHasher::new(), Vec::new(), &text[..]);
-        while let Some(at) = rest.find("Stats {").into_iter().chain(rest.find("Instant(")).min() {
-            rest[..at].hash(&mut hasher);
-            rest = &rest[at..];
-            let end = rest.find(['}', ')']).unwrap();
-            if let Some(moment) = rest[..end].strip_prefix("Instant(") {
-                moments.push(read_duration(moment));
-            }
-            rest = &rest[end..];
-        }
-        rest.hash(&mut hasher);
-        (hasher.finish(), moments)
+        let mut memory = Memory::default();
+        write!(memory, "{:?}", self.router).unwrap();
+        let mut hasher = DefaultHasher::new();
+        memory.text.hash(&mut hasher);
+        (hasher.finish(), memory.moments)
     }
 
     fn role(&self, id: RouterId) -> Option<usize> {
@@ -407,9 +399,44 @@ const fn nanos(instant: Instant) -> Nanos {
     instant.since_epoch().as_nanos() as Nanos
 }
 
+/// Takes what `Debug` writes, piece by piece, sets moments apart and leaves counters out.
+#[derive(Default)]
+struct Memory {
+    text: String,
+    moments: Vec<Nanos>,
+    place: Place,
+}
+
+#[derive(Default)]
+enum Place {
+    #[default]
+    Elsewhere,
+    Instant(String),
+    Stats,
+}
+
+impl Write for Memory {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        match &mut self.place {
+            Place::Elsewhere if piece == "Instant" => self.place = Place::Instant(String::new()),
+            Place::Elsewhere if piece == "Stats" || piece == "RouterStats" => self.place = Place::Stats,
+            Place::Elsewhere => self.text.push_str(piece),
+            Place::Instant(duration) if piece == ")" => {
+                self.moments.push(read_duration(duration.trim_start_matches('(')));
+                self.place = Place::Elsewhere;
+            }
+            Place::Instant(duration) => duration.push_str(piece),
+            Place::Stats if piece.ends_with('}') => self.place = Place::Elsewhere,
+            Place::Stats => {}
+        }
+        Ok(())
+    }
+}
+
 /// Reads what `Debug` has written of a `Duration`.
 fn read_duration(text: &str) -> Nanos {
-    let (number, unit) = text.split_at(text.find(|sign: char| !sign.is_ascii_digit() && sign != '.').unwrap());
+    let (number, unit) =
+        text.split_at(text.find(|sign: char| !sign.is_ascii_digit() && sign != '.').unwrap());
     let (whole, part) = number.split_once('.').unwrap_or((number, ""));
     let digits = match unit {
         "s" => 9,
@@ -428,3 +455,25 @@ fn what_debug_writes_of_a_duration_is_read() {
         assert_eq!(read_duration(&format!("{:?}", Duration::from_nanos(nanos))), nanos);
     }
 }
+
+#[test]
+fn memory_has_the_moments_and_not_the_counters() {
+    let roles = [Some(Role::plain(Version::V2, 100, Preempt::Allow)), None, None];
+    let mut host = Host::new(&Spec { last: 1, roles });
+    host.start(SEC);
+    while host.poll().is_some() {}
+    let before = host.memory();
+    assert!(before.1.contains(&(SEC + 3_609_375_000)), "{before:?}");
+    let empty = Datagram {
+        source: Ipv4Addr::new(192, 0, 2, 2).into(),
+        group: Ipv4Addr::new(224, 0, 0, 18).into(),
+        hop_limit: 255,
+        bytes: Arc::from([]),
+    };
+    host.hear(2 * SEC, &empty).unwrap_err();
+    assert_eq!(host.memory(), before);
+    host.timeout(5 * SEC);
+    assert_ne!(host.memory().0, before.0);
+}
+
+const SEC: Nanos = 1_000_000_000;

@@ -156,7 +156,10 @@ pub(crate) fn rejected_input_changes_only_counters(
 
 /// What a peer has sent is taken, unless the virtual router is not here or not started; what is spoilt is refused for
 /// that very fault.
-pub(crate) fn packets_meet_their_fate(expected: Result<usize, Refusal>, got: Result<usize, Refusal>) -> Verdict {
+pub(crate) fn packets_meet_their_fate(
+    expected: Result<usize, Refusal>,
+    got: Result<usize, Refusal>,
+) -> Verdict {
     ensure("packets_meet_their_fate", expected == got, || format!("{got:?} instead of {expected:?}"))
 }
 

@@ -186,7 +186,8 @@ impl Lan {
         let alarms = self.nodes.iter().enumerate().filter(|(_, node)| node.paused.is_none());
         let alarm = alarms.filter_map(|(which, node)| Some((node.alarm?.1, which))).min();
         let arrival = self.wire.keys().next().map(|(at, _)| *at);
-        let Some(next) = [alarm.map(|(at, _)| at), arrival].into_iter().flatten().min().filter(|at| *at <= end)
+        let Some(next) =
+            [alarm.map(|(at, _)| at), arrival].into_iter().flatten().min().filter(|at| *at <= end)
         else {
             self.now = end;
             return Ok(false);

@@ -24,6 +24,7 @@
 mod clock;
 mod dice;
 mod differential;
+mod explore;
 mod garbage;
 mod host;
 mod invariants;

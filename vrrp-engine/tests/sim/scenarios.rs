@@ -93,5 +93,9 @@ fn a_master_that_hears_nobody_is_no_rival_to_itself() {
     Trouble::Heal.happen(&mut lan).unwrap();
     Trouble::Cut(0, 1).happen(&mut lan).unwrap();
     lan.run(10 * SEC).unwrap();
-    assert_eq!(lan.masters(0), [0, 1], "whom the Master does not reach takes over, and there is no help for it");
+    assert_eq!(
+        lan.masters(0),
+        [0, 1],
+        "whom the Master does not reach takes over, and there is no help for it"
+    );
 }

@@ -45,7 +45,15 @@ impl Witness {
     pub(crate) fn new(spec: Spec, holds: [bool; MAX_ROLES]) -> Self {
         let model = |role: usize| Some(Model::new(spec.roles[role]?, spec.source(spec.roles[role]?.family)));
         let (models, told) = (array::from_fn(model), [State::Initialize; MAX_ROLES]);
-        Self { spec, host: Host::new(&spec), models, told, holds, longest: [0; MAX_ROLES], tally: BTreeMap::new() }
+        Self {
+            spec,
+            host: Host::new(&spec),
+            models,
+            told,
+            holds,
+            longest: [0; MAX_ROLES],
+            tally: BTreeMap::new(),
+        }
     }
 
     pub(crate) fn start(&mut self, now: Nanos) -> Result<Orderings, Broken> {

@@ -1,4 +1,4 @@
-use super::host::Nanos;
+use super::spec::Nanos;
 
 /// What a host takes for the time: its epoch, its speed, and what it has slept through, against the simulation's time.
 #[derive(Clone, Debug)]

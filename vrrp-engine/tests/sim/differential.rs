@@ -5,8 +5,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use proptest::prelude::*;
 
 use super::{
-    host::{self, Family, Farewell, MAX_ROLES, Nanos, Preempt, Reassert, Role, Spec, Version},
+    host::{Farewell, Preempt, Reassert},
     invariants::Broken,
+    packet::{self},
+    spec::{Family, MAX_ROLES, Nanos, Role, Spec, Version},
     witness::{Fate, Witness},
 };
 
@@ -70,7 +72,7 @@ fn happen(router: &mut Witness, now: &mut Nanos, role: &Role, event: Event) -> R
             // Version 2 takes no interval but its own.
             let centis = if role.version == Version::V3 { centis } else { role.centis };
             let source = IpAddr::from(Ipv4Addr::new(192, 0, 2, last));
-            let datagram = host::advertisement(source, &Role { priority, centis, ..*role }, None);
+            let datagram = packet::advertisement(source, &Role { priority, centis, ..*role }, None);
             let is_own = source == router.spec().source(Family::V4);
             router.hear(*now, &datagram, if is_own { Fate::Refused("own_address") } else { Fate::Taken })?
         }

@@ -12,10 +12,13 @@ use std::{
 };
 
 use super::{
-    host::{Datagram, Did, MAX_ROLES, Nanos, Preempt, Role, Spec, Version},
+    host::{Did, Preempt},
     invariants::{self, Broken, Verdict},
     model::{State, master_down},
-    number, say,
+    number,
+    packet::Datagram,
+    say,
+    spec::{MAX_ROLES, Nanos, Role, Spec, Version},
     witness::{Fate, Orderings, Witness},
 };
 
@@ -41,13 +44,13 @@ const CASES: [Case; 8] = [
 
 #[test]
 fn explore() {
-    let deeper = number("SIM_DEPTH").unwrap_or(0) as usize;
+    let deeper: isize = number("SIM_DEPTH").unwrap_or(0);
     let cases = Mutex::new(CASES.to_vec());
     let failed = Mutex::new(0);
     let work = || {
         loop {
             let Some(mut case) = cases.lock().unwrap().pop() else { break };
-            case.depth += deeper;
+            case.depth = case.depth.saturating_add_signed(deeper);
             match explore_case(&case) {
                 Ok((states, steps)) => {
                     say(&format!("{case:?}: {states} states by {steps} steps, depth {}", case.depth));
@@ -250,7 +253,9 @@ impl World {
         if !running.is_empty() {
             invariants::at_most_one_master(0, &masters)?;
             invariants::never_without_a_master(0, &masters)?;
-            invariants::the_best_is_master(0, &role(masters[0]), &running)?;
+            masters
+                .iter()
+                .try_for_each(|master| invariants::the_best_is_master(0, &role(*master), &running))?;
         }
         self.nodes.iter().filter_map(|node| node.witness.as_ref()).try_for_each(Witness::audit)
     }

@@ -2,7 +2,8 @@ use std::{net::IpAddr, sync::Arc};
 
 use super::{
     dice::Dice,
-    host::{self, Datagram, Oddity, Role, Spec, Version},
+    packet::{self, Datagram, Oddity},
+    spec::{Family, Role, Spec, Version},
     witness::Fate,
 };
 
@@ -19,36 +20,43 @@ pub(crate) enum Garbage {
     OtherType,
     UnknownVersion,
     NoAddresses,
-    OtherGroup,
     /// Its receiver's own, sent back.
     Echo,
     Odd(Oddity),
 }
 
 impl Garbage {
-    pub(crate) fn draw(dice: &mut Dice) -> Self {
-        dice.pick(&[
-            Self::Flipped,
-            Self::Flipped,
-            Self::CutShort,
-            Self::TooLong,
-            Self::Forwarded,
-            Self::OtherVrid,
-            Self::VridZero,
-            Self::OtherType,
-            Self::UnknownVersion,
-            Self::NoAddresses,
-            Self::OtherGroup,
-            Self::Echo,
-            Self::Odd(Oddity::Interval),
-            Self::Odd(Oddity::Password),
-            Self::Odd(Oddity::Version),
-        ])
+    /// Draws one that can be made of a packet of that role.
+    pub(crate) fn draw(dice: &mut Dice, role: &Role) -> Self {
+        const ANY: [Garbage; 12] = [
+            Garbage::Flipped,
+            Garbage::Flipped,
+            Garbage::CutShort,
+            Garbage::TooLong,
+            Garbage::Forwarded,
+            Garbage::OtherVrid,
+            Garbage::VridZero,
+            Garbage::OtherType,
+            Garbage::UnknownVersion,
+            Garbage::NoAddresses,
+            Garbage::Echo,
+            Garbage::Odd(Oddity::Group),
+        ];
+        const V2: [Garbage; 3] =
+            [Garbage::Odd(Oddity::Interval), Garbage::Odd(Oddity::Password), Garbage::Odd(Oddity::Version)];
+        const V3_OVER_V4: [Garbage; 1] = [Garbage::Odd(Oddity::Version)];
+        let more: &[Self] = match (role.version, role.family) {
+            (Version::V2, _) => &V2,
+            (Version::V3, Family::V4) => &V3_OVER_V4,
+            (Version::V3, Family::V6) => &[],
+        };
+        let which = dice.index(ANY.len() + more.len());
+        ANY.get(which).copied().unwrap_or_else(|| more[which - ANY.len()])
     }
 
     /// Makes such a packet of one that a peer of that role might send to a host, and says what is to become of it.
     pub(crate) fn make(self, dice: &mut Dice, from: IpAddr, role: &Role, to: &Spec) -> (Datagram, Fate) {
-        let good = host::advertisement(from, role, None);
+        let good = packet::advertisement(from, role, None);
         let with = |bytes: Vec<u8>| Datagram { bytes: Arc::from(bytes), ..good.clone() };
         let bytes = good.bytes.to_vec();
         match self {
@@ -80,26 +88,17 @@ impl Garbage {
                 (with(patched(bytes, 0, first)), Fate::Stray("version_errors"))
             }
             Self::NoAddresses => (with(patched(bytes, 3, 0)), Fate::Stray("address_count_errors")),
-            Self::OtherGroup if role.version == Version::V3 => Self::Echo.make(dice, from, role, to),
-            Self::OtherGroup => {
-                // The checksum of version 2 does not cover the group.
-                let elsewhere = Datagram { group: IpAddr::from([224, 0, 0, 99]), ..good };
-                (elsewhere, Fate::Refused("destination_errors"))
-            }
             Self::Echo => {
-                (host::advertisement(to.source(role.family), role, None), Fate::Refused("own_address"))
-            }
-            Self::Odd(Oddity::Version) if from.is_ipv6() => Self::Echo.make(dice, from, role, to),
-            Self::Odd(Oddity::Interval | Oddity::Password) if role.version == Version::V3 => {
-                Self::Echo.make(dice, from, role, to)
+                (packet::advertisement(to.source(role.family), role, None), Fate::Refused("own_address"))
             }
             Self::Odd(oddity) => {
                 let counter = match oddity {
+                    Oddity::Group => "destination_errors",
                     Oddity::Interval => "interval_errors",
                     Oddity::Password => "auth_type_mismatches",
                     Oddity::Version => "version_errors",
                 };
-                (host::advertisement(from, role, Some(oddity)), Fate::Refused(counter))
+                (packet::advertisement(from, role, Some(oddity)), Fate::Refused(counter))
             }
         }
     }

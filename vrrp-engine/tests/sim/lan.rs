@@ -3,9 +3,11 @@ use std::{collections::BTreeMap, fmt::Display};
 use super::{
     clock::Clock,
     dice::Dice,
-    host::{Datagram, Did, MAX_ROLES, Nanos, Role, Spec},
+    host::Did,
     invariants::Broken,
     model::State,
+    packet::Datagram,
+    spec::{MAX_ROLES, Nanos, Role, Spec},
     witness::{Fate, Orderings, Witness},
 };
 

@@ -17,7 +17,9 @@
 //! SIM_SEED=4711 SIM_TRACE=1 cargo test -p vrrp-engine --test sim replay
 //! ```
 //!
-//! `SIM_DEPTH=2` explores two steps deeper than usual.
+//! `SIM_DEPTH=2` explores two steps deeper than usual. That each invariant can fail is shown by `.ci/mutants`, which breaks
+//! the engine in one place after the other; `SIM_WITHOUT=follows_the_model` leaves invariants out, to see what the others
+//! are worth.
 
 #![allow(clippy::unwrap_used, reason = "a test that unwraps an error has failed")]
 
@@ -29,9 +31,12 @@ mod garbage;
 mod host;
 mod invariants;
 mod lan;
+mod memory;
 mod model;
+mod packet;
 mod scenarios;
 mod schedule;
+mod spec;
 mod trouble;
 mod witness;
 
@@ -39,6 +44,7 @@ use std::{
     collections::BTreeMap,
     env,
     io::Write,
+    str::FromStr,
     sync::{
         Mutex,
         atomic::{AtomicU64, Ordering},
@@ -99,7 +105,7 @@ fn schedules() {
 fn replay() {
     let seed = number("SIM_SEED").unwrap_or(1);
     let (once, again) = (play(seed, true), play(seed, true));
-    if number("SIM_TRACE").is_some() {
+    if env::var_os("SIM_TRACE").is_some() {
         report(seed, usize::MAX);
     }
     assert_eq!(once.trace, again.trace);
@@ -130,7 +136,7 @@ fn say(line: &str) {
 }
 
 /// Reads a number from the environment.
-fn number(name: &str) -> Option<u64> {
+fn number<N: FromStr>(name: &str) -> Option<N> {
     let text = env::var(name).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")))
 }

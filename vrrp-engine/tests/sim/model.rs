@@ -2,7 +2,10 @@
 
 use std::{cmp::Ordering, net::IpAddr};
 
-use super::host::{Farewell, Nanos, Preempt, Reassert, Role, Version};
+use super::{
+    host::{Farewell, Preempt, Reassert},
+    spec::{Nanos, Role, Version},
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum State {

@@ -4,8 +4,9 @@ use super::{
     clock::Clock,
     dice::Dice,
     garbage::Garbage,
-    host::{MAX_ROLES, Nanos, Preempt, Role, Spec, Version},
+    host::Preempt,
     lan::{Lan, Pause, Weather},
+    spec::{MAX_ROLES, Nanos, Role, Spec, Version},
     trouble::Trouble,
 };
 
@@ -70,7 +71,7 @@ fn junk_faster_than_advertisements_does_not_silence_a_master() {
     lan.run(5 * SEC).unwrap();
     let (from, role) = (lan.nodes[1].spec, Role::plain(Version::V2, 100, Preempt::Allow));
     for count in 0..1000 {
-        let garbage = Garbage::draw(&mut lan.dice);
+        let garbage = Garbage::draw(&mut lan.dice, &role);
         let to = lan.nodes[0].spec;
         let (datagram, fate) = garbage.make(&mut lan.dice, from.source(role.family), &role, &to);
         lan.inject(0, count * SEC / 100, datagram, fate);

@@ -8,10 +8,11 @@ use std::{
 use super::{
     clock::Clock,
     dice::Dice,
-    host::{Family, Farewell, MAX_ROLES, Nanos, Preempt, Reassert, Role, Spec, Version},
+    host::{Farewell, Preempt, Reassert},
     invariants::{self, Broken, Verdict},
     lan::{Lan, Weather},
     model::{master_down, skew},
+    spec::{Family, MAX_ROLES, Nanos, Role, Spec, Version},
     trouble::Trouble,
 };
 

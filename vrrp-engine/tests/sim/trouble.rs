@@ -1,9 +1,9 @@
 use super::{
     dice::Dice,
     garbage::Garbage,
-    host::{MAX_ROLES, Nanos},
     invariants::Broken,
     lan::{Lan, Pause, Weather},
+    spec::{MAX_ROLES, Nanos},
 };
 
 /// One thing that goes wrong on a LAN, or right again.
@@ -114,7 +114,7 @@ fn throw_junk(lan: &mut Lan, to: usize, count: u64, apart: Nanos) {
             // A stranger.
             from.last ^= 1;
         }
-        let garbage = Garbage::draw(&mut lan.dice);
+        let garbage = Garbage::draw(&mut lan.dice, &role);
         let source = from.source(role.family);
         let (datagram, fate) = garbage.make(&mut lan.dice, source, &role, &to_spec);
         lan.inject(to, after, datagram, fate);

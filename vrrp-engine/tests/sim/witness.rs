@@ -1,9 +1,11 @@
 use std::{array, collections::BTreeMap};
 
 use super::{
-    host::{Datagram, Did, Host, MAX_ROLES, Nanos, Refusal, Spec, Version},
+    host::{Did, Host, Refusal},
     invariants::{self, Answer, Broken, Verdict},
     model::{Model, Orders, State},
+    packet::{Datagram, read},
+    spec::{MAX_ROLES, Nanos, Spec, Version},
 };
 
 /// A running host, watched: every call to the engine goes through here, and the invariants of one host are checked after it.
@@ -228,13 +230,4 @@ impl Witness {
     fn count(&mut self, role: Option<usize>, counter: &'static str) {
         *self.tally.entry((role, counter)).or_default() += 1;
     }
-}
-
-/// Reads priority and interval, without help from the codec.
-pub(crate) fn read(bytes: &[u8]) -> (u8, Nanos) {
-    let centis = match bytes[0] >> 4 {
-        2 => u64::from(bytes[5]) * 100,
-        _ => u64::from(bytes[4] & 0xf) << 8 | u64::from(bytes[5]),
-    };
-    (bytes[2], centis * 10_000_000)
 }

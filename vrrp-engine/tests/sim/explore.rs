@@ -267,10 +267,13 @@ impl World {
     fn deliver_all(&mut self) -> Verdict {
         let pairs = || (0..self.nodes.len()).flat_map(|from| (0..self.nodes.len()).map(move |to| (from, to)));
         let pairs: Vec<_> = pairs().collect();
+        let mut delivered = 0;
         while let Some((from, to)) =
             pairs.iter().copied().find(|(from, to)| !self.links[*from][*to].is_empty())
         {
             self.take(Step::Deliver { from, to })?;
+            delivered += 1;
+            invariants::there_is_no_storm(delivered, 100)?;
         }
         Ok(())
     }

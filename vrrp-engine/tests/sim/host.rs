@@ -83,6 +83,19 @@ impl Host {
         self.router.handle_timeout(instant(now));
     }
 
+    /// Tells whether any virtual router, asked by itself, does something before it is due.
+    ///
+    /// The router asks only those that are.
+    pub(crate) fn is_anyone_early(&self, now: Nanos) -> bool {
+        let mut not_due = self.router.iter().filter(|(_, router)| router.poll_timeout() > Some(instant(now)));
+        not_due.any(|(_, router)| {
+            let (mut asked, deadline) = (router.clone(), router.poll_timeout());
+            asked.handle_timeout(instant(now));
+            asked.poll_output().is_some()
+                || (asked.state(), asked.poll_timeout()) != (router.state(), deadline)
+        })
+    }
+
     /// Hands in a packet, and returns which of the virtual routers took it.
     pub(crate) fn hear(&mut self, now: Nanos, datagram: &Datagram) -> Result<usize, Refusal> {
         let endpoints = Endpoints::new(datagram.source, datagram.group).unwrap();

@@ -202,6 +202,11 @@ pub(crate) fn counters_add_up(
     ensure("counters_add_up", ends == received, || format!("{received} packets came to {ends} ends"))
 }
 
+/// Answers do not answer each other for ever.
+pub(crate) fn there_is_no_storm(packets: u64, bound: u64) -> Verdict {
+    ensure("there_is_no_storm", packets <= bound, || format!("{packets} packets are more than {bound}"))
+}
+
 // The LAN, when the trouble is over.
 
 /// Once settled, at most one host is Master of a virtual router.

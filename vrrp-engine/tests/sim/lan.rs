@@ -4,7 +4,7 @@ use super::{
     clock::Clock,
     dice::Dice,
     host::Did,
-    invariants::Broken,
+    invariants::{self, Broken},
     model::State,
     packet::Datagram,
     spec::{MAX_ROLES, Nanos, Role, Spec},
@@ -196,6 +196,7 @@ impl Lan {
         };
         self.now = next.max(self.now);
         self.events += 1;
+        invariants::there_is_no_storm(self.events, MOST_EVENTS)?;
         if arrival == Some(next) {
             let (_, Flight { to, datagram, fate }) = self.wire.pop_first().unwrap();
             self.deliver(to, datagram, fate)?;
@@ -346,3 +347,6 @@ impl Lan {
         }
     }
 }
+
+/// Far more than the liveliest schedule has.
+const MOST_EVENTS: u64 = 100_000;

@@ -197,7 +197,7 @@ impl Witness {
     fn time_out_for_nothing(&mut self, now: Nanos) -> Verdict {
         let before = self.host.sight();
         self.host.timeout(now);
-        let ordered = self.host.poll().is_some();
+        let ordered = self.host.poll().is_some() || self.host.is_anyone_early(now);
         invariants::an_early_or_repeated_timeout_does_nothing(&before, &self.host.sight(), ordered)
     }
 

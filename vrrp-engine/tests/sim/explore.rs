@@ -32,11 +32,11 @@ struct Case {
 }
 
 const CASES: [Case; 8] = [
-    Case { version: Version::V2, preempt: Preempt::Allow, priorities: &[200, 100], depth: 11 },
-    Case { version: Version::V3, preempt: Preempt::Allow, priorities: &[100, 200], depth: 11 },
-    Case { version: Version::V3, preempt: Preempt::Allow, priorities: &[100, 100], depth: 11 },
-    Case { version: Version::V2, preempt: Preempt::Forbid, priorities: &[200, 100], depth: 11 },
-    Case { version: Version::V2, preempt: Preempt::Allow, priorities: &[255, 100], depth: 11 },
+    Case { version: Version::V2, preempt: Preempt::Allow, priorities: &[200, 100], depth: 10 },
+    Case { version: Version::V3, preempt: Preempt::Allow, priorities: &[100, 200], depth: 10 },
+    Case { version: Version::V3, preempt: Preempt::Allow, priorities: &[100, 100], depth: 10 },
+    Case { version: Version::V2, preempt: Preempt::Forbid, priorities: &[200, 100], depth: 10 },
+    Case { version: Version::V2, preempt: Preempt::Allow, priorities: &[255, 100], depth: 10 },
     Case { version: Version::V2, preempt: Preempt::Allow, priorities: &[200, 150, 100], depth: 6 },
     Case { version: Version::V3, preempt: Preempt::Forbid, priorities: &[100, 200, 200], depth: 6 },
     Case { version: Version::V3, preempt: Preempt::Allow, priorities: &[255, 100, 100], depth: 6 },

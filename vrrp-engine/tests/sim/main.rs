@@ -90,9 +90,10 @@ fn schedules() {
         count as f64 / seconds
     ));
 
-    let broken = broken.into_inner().unwrap();
-    for (invariant, seeds) in &broken {
-        say(&format!("broken: {invariant} in {} schedules", seeds.len()));
+    let mut broken = broken.into_inner().unwrap();
+    for (invariant, seeds) in &mut broken {
+        seeds.sort_unstable();
+        say(&format!("broken: {invariant} in {} schedules: {:?}", seeds.len(), &seeds[..seeds.len().min(5)]));
     }
     if let Some(seed) = broken.into_values().flatten().min() {
         report(seed, 40);

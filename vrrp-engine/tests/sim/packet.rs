@@ -65,6 +65,15 @@ pub(crate) fn read(bytes: &[u8]) -> (u8, Nanos) {
     (bytes[2], centis * 10_000_000)
 }
 
+/// Tells whether a message has the addresses of that role, without help from the codec.
+pub(crate) fn has_addresses_of(role: &Role, bytes: &[u8]) -> bool {
+    let Vips { family, v4, v6 } = Vips::of(role);
+    match family {
+        Family::V4 => bytes[8..].starts_with(v4.as_flattened()),
+        Family::V6 => bytes[8..].starts_with(v6.as_flattened()),
+    }
+}
+
 /// What is well formed and yet refused.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Oddity {

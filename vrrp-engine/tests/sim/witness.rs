@@ -4,7 +4,7 @@ use super::{
     host::{Did, Host, Refusal},
     invariants::{self, Answer, Broken, Verdict},
     model::{Model, Orders, State},
-    packet::{Datagram, read},
+    packet::{self, Datagram},
     spec::{MAX_ROLES, Nanos, Spec, Version},
 };
 
@@ -125,7 +125,7 @@ impl Witness {
     }
 
     fn take(&mut self, now: Nanos, role: usize, datagram: &Datagram) -> Result<Orderings, Broken> {
-        let (priority, interval) = read(&datagram.bytes);
+        let (priority, interval) = packet::read(&datagram.bytes);
         let own = self.spec.roles[role].unwrap();
         let before = self.told[role];
         self.longest[role] = self.longest[role].max(interval);
@@ -135,6 +135,10 @@ impl Witness {
         }
         if own.version == Version::V3 && interval != own.interval() {
             self.count(Some(role), "interval_mismatches");
+        }
+        if !packet::has_addresses_of(&own, &datagram.bytes) {
+            // Damaged, and yet the checksum is right: it may cover a pseudo header or not, and is but 16 bits.
+            self.count(Some(role), "address_list_errors");
         }
         if own.priority == 255 && before == State::Master {
             self.count(Some(role), "owner_ignored");

@@ -219,9 +219,9 @@ impl Config {
         self.ah_key.as_ref()
     }
 
-    /// Returns the advertisement this router sends, with the priority given.
-    pub(crate) fn advertisement(&self, priority: Priority) -> Advertisement<'_> {
-        let (vrid, interval, addresses) = (self.vrid, self.interval, self.addresses());
+    /// Returns the advertisement this router sends, with the priority and the interval given.
+    pub(crate) fn advertisement(&self, priority: Priority, interval: AdvertInterval) -> Advertisement<'_> {
+        let (vrid, addresses) = (self.vrid, self.addresses());
         let advertisement = match self.version {
             Version::V2 => Advertisement::v2(vrid, priority, interval, addresses, self.authentication),
             Version::V3 => Advertisement::v3(vrid, priority, interval, addresses),

@@ -1,4 +1,5 @@
-//! The engine's tests: the RFC's clauses, a reference model, a LAN that misbehaves, and any order of polling.
+//! The engine's tests: the RFCs' clauses, and any order of polling. A LAN that misbehaves and a reference model are in
+//! `tests/sim`.
 #![allow(clippy::unwrap_used, reason = "a test that unwraps an error has failed")]
 
 mod announcements;
@@ -7,7 +8,6 @@ mod change;
 mod config;
 mod counters;
 mod drain;
-mod model;
 mod pause;
 mod preempt;
 mod receive;
@@ -15,7 +15,6 @@ mod repeat;
 mod rfc3768;
 mod rfc9568;
 mod router;
-mod sim;
 mod sync_group;
 
 use std::{

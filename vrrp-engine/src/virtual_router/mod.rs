@@ -394,20 +394,17 @@ impl VirtualRouter {
         self.pending.next_destination(next);
         self.stats.advertisement_sent += 1;
         self.stats.priority_zero_pkts_sent += u64::from(priority.is_release());
+        // A Master says its own interval. One that has given way says the new Master's in its farewell: in version 3, other
+        // Backups learn from whomever they hear, and were they to learn a shorter one, they would miss that Master.
+        let interval = self.master_interval();
         Some(Output::Advertise(Advertise {
-            advertisement: self.config.advertisement(priority, self.advertised_interval()),
+            advertisement: self.config.advertisement(priority, interval),
             endpoints: self.config.endpoints(number)?,
             hop_limit: self.config.hop_limit(),
             checksum: self.config.checksum(),
             #[cfg(feature = "auth")]
             ah_key: self.config.ah_key(),
         }))
-    }
-
-    /// A Master says its own. One that has given way says the new Master's in its farewell: in version 3, other Backups learn
-    /// an interval from whomever they hear, and were they to learn a shorter one than that Master's, they would miss it.
-    const fn advertised_interval(&self) -> AdvertInterval {
-        self.master_interval()
     }
 
     fn become_master(&mut self, now: Instant, reason: Reason, cause: Cause) {

@@ -315,7 +315,10 @@ fn counter_of(discard: &Discard) -> (bool, &'static str) {
         Counter::AuthFailure => "auth_failures",
         Counter::Interval => "interval_errors",
         Counter::OwnAddress => "own_address",
-        _ => "other_errors",
+        Counter::Source => "source_errors",
+        Counter::Owner => "owner_ignored",
+        Counter::AddressList => "address_list_discards",
+        Counter::IpHeader | Counter::Protocol | Counter::NotLinkLocal | _ => "other_errors",
     };
     (is_stray, name)
 }

@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, net::IpAddr, time::Duration};
 
+use proptest::prelude::*;
 use vrrp_engine::{
     Config, ConfigError, Fault, GroupId, Health, Instant, MemberWeights, OnAddressLoss, Output, RouterId,
     State, Tracker, VrrpRouter,
@@ -80,7 +81,11 @@ impl Site {
     }
 
     fn run(&mut self, seconds: u64) {
-        let end = self.now + Duration::from_secs(seconds);
+        self.run_for(Duration::from_secs(seconds));
+    }
+
+    fn run_for(&mut self, time: Duration) {
+        let end = self.now + time;
         loop {
             let timers = self.nodes.iter_mut().filter_map(|node| node.router.poll_timeout());
             let next = timers.chain(self.wire.front().map(|flight| flight.at)).min();
@@ -284,4 +289,101 @@ fn who_is_in_a_group_cannot_be_in_another_and_leaves_it_when_removed() {
         router.handle_timeout(due);
     }
     assert_eq!(router.get(ids[1]).unwrap().state(), State::Master, "alone in its group");
+}
+
+/// What happens to a site.
+#[derive(Clone, Copy, Debug)]
+enum Trouble {
+    Run(u64),
+    Cut(u32),
+    Mend(u32),
+    Fail(usize, usize),
+    Repair(usize, usize),
+    LoseAddress(usize, usize),
+    Restart(usize),
+    Priority(usize, usize, u8),
+}
+
+fn trouble() -> impl Strategy<Value = Trouble> {
+    let priority = prop_oneof![Just(50u8), Just(100), Just(200), 1u8..=254];
+    prop_oneof![
+        5 => (1u64..9000).prop_map(Trouble::Run),
+        1 => (1u32..4).prop_map(Trouble::Cut),
+        1 => (1u32..4).prop_map(Trouble::Mend),
+        1 => (0usize..2, 0usize..3).prop_map(|(node, member)| Trouble::Fail(node, member)),
+        1 => (0usize..2, 0usize..3).prop_map(|(node, member)| Trouble::Repair(node, member)),
+        1 => (0usize..2, 0usize..3).prop_map(|(node, member)| Trouble::LoseAddress(node, member)),
+        1 => (0usize..2).prop_map(Trouble::Restart),
+        1 => (0usize..2, 0usize..3, priority).prop_map(|(node, member, to)| Trouble::Priority(node, member, to)),
+    ]
+}
+
+impl Site {
+    fn happen(&mut self, trouble: Trouble) {
+        let now = self.now;
+        match trouble {
+            Trouble::Run(millis) => return self.run_for(Duration::from_millis(millis)),
+            Trouble::Cut(lan) => self.cut.push(lan),
+            Trouble::Mend(lan) => self.cut.retain(|cut| *cut != lan),
+            Trouble::Fail(node, member) => {
+                let node = &mut self.nodes[node];
+                node.router.raise(now, node.ids[member], Fault::Operator).unwrap();
+            }
+            Trouble::Repair(node, member) => {
+                let node = &mut self.nodes[node];
+                node.router.clear(now, node.ids[member], Fault::Operator).unwrap();
+            }
+            Trouble::LoseAddress(node, member) => {
+                let lan = member as u8 + 1;
+                self.nodes[node].router.handle_lost_address(now, lan.into(), [10, 0, lan, 100].into());
+            }
+            Trouble::Restart(node) => {
+                self.nodes[node].router.shutdown(now);
+                self.nodes[node].router.start(now);
+            }
+            Trouble::Priority(node, member, to) => {
+                let node = &mut self.nodes[node];
+                let id = node.ids[member];
+                let config = node.router.get(id).unwrap().config().to_builder().priority(Priority::new(to));
+                node.router.reconfigure(now, id, config.build().unwrap()).unwrap();
+            }
+        }
+        for number in 0..2 {
+            self.drain(number);
+        }
+    }
+}
+
+proptest! {
+    /// Whatever the priorities and addresses of the members, and whatever has happened: members agree at every moment, and once
+    /// all is well, one node is Master of all of them, soon, and stays it.
+    #[test]
+    fn after_any_trouble_one_node_has_it_all(
+        priorities in prop::array::uniform6(prop_oneof![Just(50u8), Just(100), Just(200), 1u8..=254]),
+        swaps in prop::array::uniform3(any::<bool>()),
+        troubles in prop::collection::vec(trouble(), 0..20),
+    ) {
+        let [a, b, c, d, e, f] = priorities;
+        let last = |node: u8, lan: usize| if swaps[lan] { 3 - node } else { node };
+        let members = |node: u8, of: [u8; 3]| -> Vec<(u8, u8)> {
+            of.into_iter().enumerate().map(|(lan, priority)| (last(node, lan), priority)).collect()
+        };
+        let (one, other) = (members(1, [a, b, c]), members(2, [d, e, f]));
+        let mut site = Site::new([&one, &other]).start();
+        for trouble in troubles {
+            site.happen(trouble);
+        }
+        site.cut.clear();
+        for (node, member) in [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)] {
+            site.happen(Trouble::Repair(node, member));
+        }
+
+        // Four Master_Down_Intervals of the slowest.
+        site.run(16);
+        let masters = |site: &Site| site.states().map(|state| state == State::Master);
+        let settled = masters(&site);
+        prop_assert_eq!(settled.iter().filter(|is_master| **is_master).count(), 1, "{:?}", site.states());
+        site.run(30);
+        prop_assert_eq!(masters(&site), settled, "it does not stay so");
+    }
 }

@@ -4,7 +4,7 @@ use super::{
     clock::Clock,
     dice::Dice,
     garbage::Garbage,
-    host::Preempt,
+    host::{Preempt, Reassert},
     lan::{Lan, Pause, Weather},
     spec::{MAX_ROLES, Nanos, Role, Spec, Version},
     trouble::Trouble,
@@ -66,7 +66,7 @@ fn a_host_that_stopped_for_a_while_does_not_take_over_from_a_living_master() {
 
 /// The farewell of a Master that gives way comes after the advertisement that made it do so, and has its own interval. A
 /// third router that learns that interval soon misses a Master with a longer one, and takes over itself, again and again;
-/// unless that Master answers, which an owner does not.
+/// unless that Master answers.
 #[test]
 fn a_farewell_does_not_teach_others_its_interval() {
     let mut lan = lan(Version::V3, Preempt::Forbid, &[100, 150, 255]);
@@ -77,6 +77,7 @@ fn a_farewell_does_not_teach_others_its_interval() {
         lan.crash(host).unwrap();
         if let Some(role) = &mut lan.nodes[host].spec.roles[0] {
             role.centis = [10, 10, 100][host];
+            role.reassert = Reassert::Stay;
         }
     }
     // The first two find each other, then the third comes, the owner, which is slower.

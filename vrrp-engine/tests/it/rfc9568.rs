@@ -1,17 +1,19 @@
-//! The clauses of RFC 9568 §6 in which it differs from RFC 3768, and IPv6. What they have in common is `rfc3768`.
+//! RFC 9568 §6, a test for each clause: first those in which it differs from RFC 3768, and IPv6, then the others.
 
 use std::{
     net::{IpAddr, Ipv6Addr},
     time::Duration,
 };
 
-use vrrp_engine::{Config, ConfigError, Instant, Output, Reason, Reassert, State, VirtualRouter, VrrpRouter};
+use vrrp_engine::{
+    Config, ConfigError, Instant, Output, Preempt, Reason, Reassert, State, VirtualRouter, VrrpRouter,
+};
 use vrrp_proto::{
     Addresses, AdvertInterval, Advertisement, Authentication, Checksum, Endpoints, MULTICAST_V6, Packet,
     Password, Priority, Version, Vrid,
 };
 
-use super::{ABOVE, BELOW, Did, SEC, advert_of, at, builder, drain, master, started};
+use super::{ABOVE, BELOW, Did, SEC, advert_of, at, builder, drain, master, started, transition};
 
 fn v3(priority: u8) -> Config {
     builder(priority).version(Version::V3).build().unwrap()
@@ -209,4 +211,108 @@ fn what_does_not_go_together_is_refused() {
     let slow = of(v4, vip4).version(Version::V3).interval(AdvertInterval::from_secs(60).unwrap()).build();
     assert!(matches!(slow.unwrap_err(), ConfigError::Interval { .. }));
     assert_eq!(of(v6, vip6).build().unwrap().priority(), Priority::DEFAULT);
+}
+
+// What version 3 has in common with version 2, clause by clause: at one second, the times are the same.
+
+/// Skew_Time and Master_Down_Interval of priority 100 at one second.
+const SKEW: u64 = 609_375;
+const MASTER_DOWN: u64 = 3 * SEC + SKEW;
+
+fn said(priority: u8) -> Advertisement<'static> {
+    advert(priority, AdvertInterval::DEFAULT)
+}
+
+#[test]
+fn s6_4_1_a_startup_of_the_owner_becomes_master_and_of_another_backup() {
+    let mut owner = VirtualRouter::new(v3(255));
+    owner.start(Instant::EPOCH);
+    let orders =
+        [Did::Advertise(255), Did::Acquire, Did::Announce, transition("Initialize -> Master: started")];
+    assert_eq!(drain(&mut owner), orders);
+    assert_eq!(owner.poll_timeout(), Some(at(SEC)));
+    let mut other = VirtualRouter::new(v3(100));
+    other.start(Instant::EPOCH);
+    assert_eq!(drain(&mut other), [Did::Release, transition("Initialize -> Backup: started")]);
+    assert_eq!(other.poll_timeout(), Some(at(MASTER_DOWN)));
+}
+
+#[test]
+fn s6_4_2_shutdown_of_a_backup_says_nothing() {
+    let mut router = started(v3(100));
+    router.shutdown(at(SEC));
+    assert_eq!(drain(&mut router), [transition("Backup -> Initialize: shut down")]);
+}
+
+#[test]
+fn s6_4_2_the_active_down_timer_makes_it_master() {
+    let mut router = started(v3(100));
+    router.handle_timeout(at(MASTER_DOWN));
+    let orders = [
+        Did::Advertise(100),
+        Did::Acquire,
+        Did::Announce,
+        transition("Backup -> Master: no Master was heard"),
+    ];
+    assert_eq!(drain(&mut router), orders);
+    assert_eq!(router.poll_timeout(), Some(at(MASTER_DOWN + SEC)));
+}
+
+#[test]
+fn s6_4_2_an_equal_or_higher_priority_resets_the_timer_and_a_lower_one_if_preempt_mode_is_false() {
+    for (priority, preempt) in [(100, Preempt::Allow), (255, Preempt::Allow), (99, Preempt::Forbid)] {
+        let mut router = started(builder(100).version(Version::V3).preempt(preempt).build().unwrap());
+        router.handle_advertisement(at(SEC), ABOVE, &said(priority)).unwrap();
+        assert_eq!(router.poll_timeout(), Some(at(SEC + MASTER_DOWN)));
+    }
+}
+
+#[test]
+fn s6_4_2_a_lower_priority_is_discarded_if_preempt_mode_is_true() {
+    let mut router = started(v3(100));
+    router.handle_advertisement(at(SEC), ABOVE, &said(99)).unwrap();
+    assert_eq!(router.poll_timeout(), Some(at(MASTER_DOWN)));
+}
+
+#[test]
+fn s6_4_3_shutdown_of_a_master_sends_priority_0() {
+    let (mut router, now) = master(v3(100));
+    router.shutdown(now);
+    let orders = [Did::Advertise(0), Did::Release, transition("Master -> Initialize: shut down")];
+    assert_eq!(drain(&mut router), orders);
+    assert_eq!(router.poll_timeout(), None);
+}
+
+#[test]
+fn s6_4_3_the_adver_timer_sends_and_is_reset() {
+    let (mut router, now) = master(v3(100));
+    for beat in 1..=3 {
+        router.handle_timeout(now + Duration::from_secs(beat));
+        assert_eq!(drain(&mut router), [Did::Advertise(100)]);
+    }
+}
+
+#[test]
+fn s6_4_3_priority_0_is_answered_and_the_timer_reset() {
+    let (mut router, now) = master(v3(100));
+    let later = now + Duration::from_millis(1400);
+    router.handle_timeout(now + Duration::from_secs(1));
+    drain(&mut router);
+    router.handle_advertisement(later, ABOVE, &said(0)).unwrap();
+    assert_eq!(drain(&mut router), [Did::Advertise(100), Did::Announce]);
+    assert_eq!(router.poll_timeout(), Some(later + Duration::from_secs(1)));
+}
+
+#[test]
+fn s6_4_3_a_higher_priority_or_an_equal_one_of_a_higher_address_wins() {
+    for (source, priority, state) in [
+        (BELOW, 101, State::Backup),
+        (ABOVE, 100, State::Backup),
+        (BELOW, 100, State::Master),
+        (ABOVE, 99, State::Master),
+    ] {
+        let (mut router, now) = master(v3(100));
+        router.handle_advertisement(now, source, &said(priority)).unwrap();
+        assert_eq!(router.state(), state, "{source}, {priority}");
+    }
 }

@@ -1,7 +1,6 @@
 //! One of our nodes, in a thread of its own that is in the node's namespace.
 
 use std::{
-    net::Ipv4Addr,
     os::{fd::AsFd, unix::net::UnixStream},
     sync::{
         Arc, Mutex,
@@ -10,9 +9,8 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use failover_examples::{Event, Node, RouterSettings, Settings};
+use failover_examples::{AuthenticationSettings, Event, Node, RouterSettings, Settings};
 use lab::Namespace;
-use vrrp_proto::AdvertInterval;
 
 use super::interop::Role;
 
@@ -28,14 +26,13 @@ pub(crate) struct Ours {
 impl Ours {
     pub(crate) fn start(host: &Namespace, role: Role<'_>) -> Self {
         let Role { version, priority, vip, password } = role;
+        let router = RouterSettings { vrid: 51, priority, addresses: vec![vip.to_owned()] };
         let settings = Settings {
-            interface: "eth0".to_owned(),
-            group: Ipv4Addr::new(224, 0, 0, 18),
-            version,
-            interval: AdvertInterval::DEFAULT,
-            preempt: true,
-            password: password.map(str::to_owned),
-            routers: vec![RouterSettings { vrid: 51, priority, addresses: vec![vip.to_owned()] }],
+            version: Some(version),
+            authentication: password.map_or(AuthenticationSettings::None, |password| {
+                AuthenticationSettings::Password(password.to_owned())
+            }),
+            ..Settings::new("eth0", [router])
         };
         let (lifeline, other_end) = UnixStream::pair().unwrap();
         let events = Arc::default();

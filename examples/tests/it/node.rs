@@ -4,10 +4,9 @@ use std::{net::Ipv4Addr, os::fd::BorrowedFd, time::Duration};
 
 use failover_examples::{AuthenticationSettings, Event, Node, RouterSettings, Settings};
 use lab::{Lan, Namespace};
+use vip_netlink::Netlink;
 use vrrp_engine::{Preempt, State};
 use vrrp_proto::{AdvertInterval, Priority, Version, Vrid};
-
-use super::watch::holds;
 
 const OWN: &str = "192.0.2.1/24";
 
@@ -20,6 +19,16 @@ fn host() -> (Lan, Namespace) {
     let (mut lan, host) = (Lan::new().unwrap(), Namespace::new().unwrap());
     lan.attach(&host, "host", Ipv4Addr::new(192, 0, 2, 1), 24).unwrap();
     (lan, host)
+}
+
+/// Tells whether a host has an address on its eth0.
+fn holds(host: &Namespace, vip: &str) -> bool {
+    let held = host.run(|| {
+        let mut netlink = Netlink::open().unwrap();
+        let interface = netlink.interface("eth0").unwrap();
+        netlink.addresses(&interface).unwrap().iter().any(|own| own.address().to_string() == vip)
+    });
+    held.unwrap()
 }
 
 /// The sentence a node fails to open with.

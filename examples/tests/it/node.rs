@@ -22,7 +22,7 @@ fn host() -> (Lan, Namespace) {
 }
 
 /// Tells whether a host has an address on its eth0.
-fn holds(host: &Namespace, vip: &str) -> bool {
+pub(crate) fn holds(host: &Namespace, vip: &str) -> bool {
     let held = host.run(|| {
         let mut netlink = Netlink::open().unwrap();
         let interface = netlink.interface("eth0").unwrap();

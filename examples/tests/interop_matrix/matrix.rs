@@ -82,6 +82,12 @@ impl Job {
         })
     }
 
+    /// What it is compared with, by its first scene.
+    fn reference(&self) -> (Combination, Scene) {
+        let first = self.play.scenes[0];
+        (reference(self.combination, first), first)
+    }
+
     /// Performs it: again, where it fails while the machine stood still.
     fn perform(&self, program: &Path, stalls: &Stalls) -> Vec<Cell> {
         for _ in 1..ATTEMPTS {
@@ -133,18 +139,14 @@ fn jobs(filters: &[String]) -> Vec<Job> {
             jobs.extend(plays(combination, cast).into_iter().map(of));
         }
     }
-    let wanted: Vec<_> = jobs.iter().filter(|job| job.matches(filters)).collect();
-    let is_compared = |job: &Job| {
-        wanted.iter().any(|one| {
-            job.cast == Cast::Reference
-                && job.combination == reference(one.combination, one.play.scenes[0])
-                && one.play.scenes == job.play.scenes
-        })
+    let (mut chosen, others): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.matches(filters));
+    let is_needed = |job: &Job| {
+        let is = (job.combination, job.play.scenes[0]);
+        job.cast == Cast::Reference && chosen.iter().any(|one: &Job| one.reference() == is)
     };
-    let chosen: Vec<bool> = jobs.iter().map(|job| job.matches(filters) || is_compared(job)).collect();
-    let mut chosen = chosen.into_iter();
-    jobs.retain(|_| chosen.next().unwrap_or_default());
-    jobs
+    let needed: Vec<_> = others.into_iter().filter(is_needed).collect();
+    chosen.extend(needed);
+    chosen
 }
 
 /// What a combination is compared with in a scene: keepalived alone, with or without Authentication Headers.

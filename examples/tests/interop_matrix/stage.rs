@@ -160,12 +160,12 @@ impl Stage {
         if let Some(stray) = self.watch.seen.iter().find(is_stray) {
             return Err(format!("{} is a second Master: {stray:?}", stray.side.name()));
         }
-        for one in Side::BOTH {
-            let holds =
-                if self.routers[one.index()].is_some() || one == side { one == side } else { continue };
-            self.expect_holding(one, holds)?;
+        self.expect_holding(side, true)?;
+        // One that has crashed still holds what nobody takes from it.
+        match self.routers[side.other().index()] {
+            Some(_) => self.expect_holding(side.other(), false),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Watches for so long, in which a side says nothing.

@@ -26,6 +26,8 @@ pub(crate) struct Cell {
     pub(crate) scene: Scene,
     pub(crate) outcome: Outcome,
     pub(crate) trace: Trace,
+    /// What went wrong before, when the machine stood still, and it was played again.
+    pub(crate) excused: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -90,16 +92,27 @@ impl Job {
 
     /// Performs it: again, where it fails while the machine stood still.
     fn perform(&self, program: &Path, stalls: &Stalls) -> Vec<Cell> {
-        for _ in 1..ATTEMPTS {
+        let mut excused = Vec::new();
+        loop {
             let from = now();
-            let cells = self.attempt(program.to_owned());
-            if cells.iter().all(|cell| matches!(cell.outcome, Outcome::Ok(_)))
-                || !was_upset(stalls, from, now())
-            {
-                return cells;
+            let mut cells = self.attempt(program.to_owned());
+            let failure = cells.iter().find_map(|cell| match &cell.outcome {
+                Outcome::Failed { what, .. } => Some(format!("{}: {what}", cell.scene)),
+                Outcome::Ok(_) | Outcome::NotReached => None,
+            });
+            match failure {
+                Some(what) if excused.len() + 1 < ATTEMPTS && was_upset(stalls, from, now()) => {
+                    excused.push(what);
+                }
+                Some(_) | None => {
+                    cells
+                        .first_mut()
+                        .into_iter()
+                        .for_each(|cell| cell.excused = std::mem::take(&mut excused));
+                    return cells;
+                }
             }
         }
-        self.attempt(program.to_owned())
     }
 
     fn attempt(&self, program: PathBuf) -> Vec<Cell> {
@@ -125,7 +138,7 @@ impl Job {
                 Some(_) | None if trace.is_some() => Outcome::Ok(Vec::new()),
                 Some(_) | None => Outcome::NotReached,
             };
-            Cell { combination, cast, scene, outcome, trace: trace.unwrap_or_default() }
+            Cell { combination, cast, scene, outcome, trace: trace.unwrap_or_default(), excused: Vec::new() }
         };
         play.scenes.iter().map(cell).collect()
     }
@@ -199,6 +212,6 @@ fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
 /// Scenes that take long, the longest first.
 const LONGEST: [Scene; 5] = [Scene::Equal, Scene::Start, Scene::Split, Scene::NoPreempt, Scene::Priority];
 
-const ATTEMPTS: u32 = 3;
+const ATTEMPTS: usize = 3;
 const WINDOW: Duration = Duration::from_millis(200);
 const UPSETTING: Duration = Duration::from_millis(60);

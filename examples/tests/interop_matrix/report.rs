@@ -36,8 +36,11 @@ pub(crate) fn table(cells: &[Cell], missing: &[String], took: Duration) -> Strin
         }
     }
     legend(&mut text, cells);
-    for cell in cells {
-        let Cell { combination, cast, scene, outcome, trace } = cell;
+    for Cell { combination, cast, scene, outcome, trace, excused } in cells {
+        for what in excused {
+            let _ =
+                writeln!(text, "played again, for the machine stood still: {combination}, {cast}, {what}");
+        }
         if let Outcome::Failed { what, logs } = outcome {
             let _ = writeln!(text, "\nFAILED: {combination}, {cast}, {scene}: {what}");
             for line in &trace.0 {
@@ -118,6 +121,7 @@ pub(crate) fn json(cells: &[Cell], missing: &[String], took: Duration) -> Value 
             "failure": failure,
             "differences": numbers(cell).iter().map(|number| DIFFERENCES[*number].name).collect::<Vec<_>>(),
             "trace": cell.trace.0,
+            "excused": cell.excused,
         })
     };
     json!({

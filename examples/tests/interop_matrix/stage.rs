@@ -7,7 +7,7 @@ use std::{
 };
 
 use lab::{Lan, Namespace};
-use vip_netlink::Netlink;
+use vip_netlink::{AssignedAddress, Netlink};
 
 use crate::{
     combination::{Cast, Combination, Role, Side, To},
@@ -330,20 +330,23 @@ fn compress(items: impl Iterator<Item = String>) -> String {
     items.join(" ")
 }
 
-fn holdings(host: &Namespace) -> Vec<String> {
+fn assigned(host: &Namespace) -> Vec<AssignedAddress> {
     let list = || {
         let mut netlink = Netlink::open().unwrap();
         let interface = netlink.interface("eth0").unwrap();
-        let present = netlink.addresses(&interface).unwrap();
-        present.iter().map(|own| own.address().to_string()).collect()
+        netlink.addresses(&interface).unwrap()
     };
     host.run(list).unwrap()
 }
 
-/// Waits until the kernel has made the link-local address, which nothing tells of.
+fn holdings(host: &Namespace) -> Vec<String> {
+    assigned(host).iter().map(|own| own.address().to_string()).collect()
+}
+
+/// Waits until the kernel's link-local address can be used, which nothing tells of.
 fn await_source(host: &Namespace, combination: Combination, side: Side) {
-    let (source, deadline) = (combination.source(side).to_string(), Instant::now() + Duration::from_secs(10));
-    while !holdings(host).iter().any(|own| own.starts_with(&source)) {
+    let (source, deadline) = (combination.source(side), Instant::now() + Duration::from_secs(10));
+    while !assigned(host).iter().any(|own| own.ip() == source && own.is_usable()) {
         assert!(Instant::now() < deadline, "{} has no {source}", side.name());
         std::thread::yield_now();
     }

@@ -45,6 +45,10 @@ fn main() -> ExitCode {
 
     let began = Instant::now();
     let cells = matrix::play(&program, &filters, at_once);
+    if cells.is_empty() {
+        eprintln!("nothing is called {}", filters.join(" "));
+        return ExitCode::FAILURE;
+    }
     // Only all of it shows all that is listed.
     let missing = if filters.is_empty() { differences::missing(&report::shown(&cells)) } else { Vec::new() };
     let text = if is_json {

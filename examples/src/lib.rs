@@ -4,11 +4,17 @@
 //! that joins them, for one interface. For the same loop with nothing around it, read `floating_address.rs`.
 
 mod alarm;
+mod event;
+mod hands;
 mod node;
+mod sequence;
+mod settings;
 mod signals;
 
 pub use alarm::Alarm;
-pub use node::{Event, Node, RouterSettings, Settings};
+pub use event::Event;
+pub use node::Node;
+pub use settings::{AuthenticationSettings, PeerSettings, Preemption, RouterSettings, Settings};
 pub use signals::termination_signals;
 
 /// The README's loop compiles.

@@ -1,103 +1,20 @@
 use std::{
     error::Error,
-    fmt, io,
-    net::{IpAddr, Ipv4Addr},
+    io,
     os::fd::{AsFd, BorrowedFd},
-    time::Duration,
 };
 
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
 };
-use serde::{Deserialize, Serialize};
-use vip_netlink::{
-    Address, AddressError, Announcer, AssignedAddress, Change, ErrorKind, Interface, Netlink, Protocol,
-    Reception, VrrpSocket,
+use vrrp_engine::{Clock, Instant, Output, RouterId, State, VrrpRouter};
+use vrrp_proto::{Endpoints, Packet, ParseError, Priority, Vrid};
+
+use crate::{
+    Alarm, Event, Settings,
+    hands::{Hands, Place},
 };
-use vrrp_engine::{
-    Advertise, Announce, Clock, Config, Discard, Instant, Output, Preempt, RouterId, State, Transition,
-    VrrpRouter,
-};
-use vrrp_proto::{
-    AdvertInterval, Advertisement, Authentication, Endpoints, Packet, Password, Priority, Version, Vrid,
-};
-
-use crate::Alarm;
-
-/// What a [`Node`] is to do.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[expect(clippy::exhaustive_structs, reason = "the caller fills it in")]
-pub struct Settings {
-    /// The interface the virtual routers are on, by name.
-    pub interface: String,
-    /// The multicast group they advertise to.
-    pub group: Ipv4Addr,
-    /// The version of VRRP they speak, 2 or 3.
-    pub version: u8,
-    /// Their advertisement interval, in milliseconds where it is JSON.
-    pub interval: AdvertInterval,
-    /// Whether they preempt a Master of lower priority.
-    pub preempt: bool,
-    /// The password of simple text authentication, 1 to 8 bytes.
-    pub password: Option<String>,
-    /// The virtual routers.
-    pub routers: Vec<RouterSettings>,
-}
-
-impl Settings {
-    /// Returns what the engine is told of one of the virtual routers, if it advertises from `source`.
-    ///
-    /// # Errors
-    ///
-    /// A value out of range, in one sentence.
-    pub fn config(
-        &self,
-        router: &RouterSettings,
-        source: impl Into<IpAddr>,
-    ) -> Result<Config, Box<dyn Error>> {
-        let authentication = match &self.password {
-            Some(password) => Authentication::SimpleText(Password::new(password)?),
-            None => Authentication::None,
-        };
-        let addresses = router.parse_addresses()?;
-        let config = Config::builder(Vrid::new(router.vrid)?, source, addresses.iter().map(Address::ip))
-            .priority(Priority::new(router.priority))
-            .version(parse_version(self.version)?)
-            .interval(self.interval)
-            .preempt(if self.preempt { Preempt::Allow } else { Preempt::Forbid })
-            .authentication(authentication)
-            .group(self.group)
-            .build()?;
-        Ok(config)
-    }
-}
-
-fn parse_version(version: u8) -> Result<Version, String> {
-    match version {
-        2 => Ok(Version::V2),
-        3 => Ok(Version::V3),
-        other => Err(format!("VRRP version {other} is unknown: 2 or 3")),
-    }
-}
-
-/// One virtual router of a [`Node`].
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[expect(clippy::exhaustive_structs, reason = "the caller fills it in")]
-pub struct RouterSettings {
-    /// Its number, 1 to 255.
-    pub vrid: u8,
-    /// This node's priority, 1 to 255.
-    pub priority: u8,
-    /// Its addresses, each with its prefix length: `192.0.2.100/24`.
-    pub addresses: Vec<String>,
-}
-
-impl RouterSettings {
-    fn parse_addresses(&self) -> Result<Vec<Address>, AddressError> {
-        self.addresses.iter().map(|text| text.parse()).collect()
-    }
-}
 
 /// A host that takes part in virtual routers: the crates of the family, joined for one interface.
 ///
@@ -120,48 +37,14 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// A value out of range; no such interface, or one without an address; no `CAP_NET_RAW`. Each is one sentence.
+    /// A value out of range; no such interface, or one without a usable address; no `CAP_NET_RAW`. Each is one sentence.
     pub fn open(settings: &Settings) -> Result<Self, Box<dyn Error>> {
-        let mut netlink = Netlink::open()?;
-        let interface = netlink.interface(&settings.interface)?;
-        let present: Vec<_> = netlink
-            .addresses(&interface)?
-            .iter()
-            .map(AssignedAddress::address)
-            .filter(|address| address.ip().is_ipv4())
-            .collect();
-        let virtual_addresses: Vec<_> = settings
-            .routers
-            .iter()
-            .map(|router| VirtualAddresses::of(router, &present))
-            .collect::<Result<_, _>>()?;
-        let is_floating = |address: &&Address| {
-            virtual_addresses
-                .iter()
-                .any(|of| !of.are_own(**address) && of.list.iter().any(|vip| vip.ip() == address.ip()))
-        };
-        let source = present
-            .iter()
-            .find(|address| !is_floating(address))
-            .map(Address::ip)
-            .ok_or_else(|| format!("{} has no address to advertise from: add one", settings.interface))?;
-
+        let place = Place::find(settings)?;
         let mut router = VrrpRouter::new();
         for one in &settings.routers {
-            router.add(interface.index(), settings.config(one, source)?)?;
+            router.add(place.interface.index(), settings.config(one, place.source)?)?;
         }
-        let hands = Hands {
-            socket: VrrpSocket::open(
-                &interface,
-                source,
-                Reception::Group(settings.group.into()),
-                Protocol::Vrrp,
-            )?,
-            announcer: Announcer::open(&interface)?,
-            netlink,
-            interface,
-            virtual_addresses,
-        };
+        let hands = Hands::open(place, settings)?;
         Ok(Self {
             clock: Clock::new(),
             alarm: Alarm::new()?,
@@ -189,6 +72,26 @@ impl Node {
         self.carry_out(now, log).unwrap_or_else(|error| log(Event::Problem(error)));
     }
 
+    /// Changes the priority of a virtual router, which stays what it is: a Master advertises it at once, and a better router
+    /// may then take over.
+    ///
+    /// # Errors
+    ///
+    /// No such virtual router; a priority that it cannot have; or as [`turn`](Self::turn). Each is one sentence.
+    pub fn set_priority(
+        &mut self,
+        vrid: Vrid,
+        priority: Priority,
+        log: &mut dyn FnMut(Event),
+    ) -> Result<(), Box<dyn Error>> {
+        let found = self.router.iter().find(|(id, _)| id.vrid == vrid);
+        let (id, router) = found.ok_or_else(|| format!("virtual router {vrid} is not configured"))?;
+        let config = router.config().to_builder().priority(priority).build()?;
+        let now = self.clock.now();
+        self.router.reconfigure(now, id, config)?;
+        Ok(self.carry_out(now, log)?)
+    }
+
     /// Waits for a packet, for the next deadline, or for one of `others` to have something to read or to be closed;
     /// returns whether it was one of these.
     ///
@@ -197,7 +100,7 @@ impl Node {
     /// The kernel refused to wait.
     pub fn wait(&mut self, others: &[BorrowedFd<'_>]) -> io::Result<bool> {
         self.alarm.set(self.router.poll_timeout().map(|deadline| deadline - self.clock.now()))?;
-        let own = [self.hands.socket.as_fd(), self.alarm.as_fd()];
+        let own = [self.hands.as_fd(), self.alarm.as_fd()];
         let all = own.iter().chain(others);
         let mut fds: Vec<_> = all.map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
         match poll(&mut fds, PollTimeout::NONE) {
@@ -218,7 +121,7 @@ impl Node {
         // Packets before deadlines: an advertisement that has waited proves that its sender lives. But so many at the
         // most, for a flood of them must not keep a Master from advertising.
         for _ in 0..MOST_PACKETS_IN_A_TURN {
-            let packet = match self.hands.socket.recv(self.buffer.as_mut_slice()) {
+            let packet = match self.hands.receive(self.buffer.as_mut_slice()) {
                 Ok(Some(packet)) => packet,
                 Ok(None) => break,
                 Err(error) => {
@@ -227,11 +130,16 @@ impl Node {
                 }
             };
             let source = packet.source;
-            let Some(endpoints) = Endpoints::new(source, packet.destination) else { continue };
-            let received = Packet::new(endpoints, packet.hop_limit, packet.bytes);
             let now = self.clock.now();
-            if let Err(discard) = self.router.handle_packet(now, self.hands.interface.index(), &received) {
-                log(Event::Discarded { source, discard });
+            let taken = match read(&packet) {
+                Some(Ok(received)) => self.router.handle_packet(now, self.hands.interface(), &received),
+                Some(Err(error)) => Err(error.into()),
+                None => continue,
+            };
+            match (taken, packet.datagram) {
+                (Ok(_), Some(datagram)) => self.hands.note(datagram),
+                (Ok(_), None) => {}
+                (Err(discard), _) => log(Event::Discarded { source, discard }),
             }
             self.carry_out(now, log)?;
         }
@@ -281,129 +189,17 @@ impl Node {
     }
 }
 
-/// What a [`Node`] tells its caller while it goes on.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Event {
-    /// A virtual router has changed its state.
-    Transition {
-        /// Which one.
-        vrid: Vrid,
-        /// From what to what, and why.
-        transition: Transition,
-        /// How long ago: the orders that come with it are carried out first.
-        age: Duration,
-    },
-    /// This process was not run for so long past a deadline that another may have taken over.
-    Overdue {
-        /// Which virtual router's.
-        vrid: Vrid,
-        /// How long.
-        lateness: Duration,
-    },
-    /// An address was taken off the interface.
-    Released(Address),
-    /// A packet was discarded.
-    Discarded {
-        /// Where it came from.
-        source: IpAddr,
-        /// Why.
-        discard: Discard,
-    },
-    /// The kernel refused something; the node goes on.
-    Problem(vip_netlink::Error),
-}
-
-impl fmt::Display for Event {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Transition { vrid, transition, .. } => write!(f, "virtual router {vrid}: {transition}"),
-            Self::Overdue { vrid, lateness } => {
-                write!(f, "virtual router {vrid}: not run for {lateness:.1?} past its deadline")
-            }
-            Self::Released(address) => write!(f, "{address} released"),
-            Self::Discarded { source, discard } => write!(f, "packet from {source} discarded: {discard}"),
-            Self::Problem(error) => error.fmt(f),
+/// Reads a packet's headers; `None` where it is none of VRRP's.
+fn read<'p>(packet: &vip_netlink::Packet<'p>) -> Option<Result<Packet<'p>, ParseError>> {
+    match packet.datagram.map(Packet::from_ipv4) {
+        // An Authentication Header of IPsec's.
+        Some(Err(ParseError::Protocol(_))) => None,
+        Some(read) => Some(read),
+        None => {
+            let endpoints = Endpoints::new(packet.source, packet.destination)?;
+            Some(Ok(Packet::new(endpoints, packet.hop_limit, packet.bytes)))
         }
     }
-}
-
-/// What carries the engine's orders out.
-#[derive(Debug)]
-struct Hands {
-    interface: Interface,
-    netlink: Netlink,
-    announcer: Announcer,
-    socket: VrrpSocket,
-    virtual_addresses: Vec<VirtualAddresses>,
-}
-
-impl Hands {
-    fn advertise(&self, advertise: &Advertise<'_>) -> Result<(), vip_netlink::Error> {
-        let mut buffer = [0; Advertisement::MAX_LEN];
-        // The buffer takes the longest there is.
-        let Ok(message) = advertise.encode(&mut buffer) else {
-            return Ok(());
-        };
-        self.socket.send(advertise.endpoints.destination(), message)
-    }
-
-    fn acquire(&mut self, vrid: Vrid) -> Result<(), vip_netlink::Error> {
-        for address in of(&self.virtual_addresses, vrid).flat_map(|addresses| &addresses.list) {
-            match self.netlink.add(&self.interface, *address)? {
-                Change::Made | Change::AlreadySo => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn release(&mut self, vrid: Vrid, log: &mut dyn FnMut(Event)) -> Result<(), vip_netlink::Error> {
-        for addresses in of(&self.virtual_addresses, vrid) {
-            for address in addresses.list.iter().copied().filter(|address| !addresses.are_own(*address)) {
-                match self.netlink.remove(&self.interface, address) {
-                    Ok(Change::Made) => log(Event::Released(address)),
-                    Ok(Change::AlreadySo) => {}
-                    Err(error) if error.kind() == ErrorKind::NotPermitted => return Err(error),
-                    Err(error) => log(Event::Problem(error)),
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn announce(&self, announce: &Announce<'_>) -> Result<(), vip_netlink::Error> {
-        for _ in 0..announce.times {
-            announce.addresses.iter().try_for_each(|address| self.announcer.announce(address))?;
-        }
-        Ok(())
-    }
-}
-
-/// The addresses of one virtual router.
-#[derive(Debug)]
-struct VirtualAddresses {
-    vrid: Vrid,
-    list: Vec<Address>,
-    /// Those that are the host's own: an owner's that it had before.
-    own: Vec<Address>,
-}
-
-impl VirtualAddresses {
-    fn of(settings: &RouterSettings, present: &[Address]) -> Result<Self, Box<dyn Error>> {
-        let vrid = Vrid::new(settings.vrid)?;
-        let list = settings.parse_addresses()?;
-        let is_owner = Priority::new(settings.priority).is_owner();
-        let own = list.iter().copied().filter(|address| is_owner && present.contains(address)).collect();
-        Ok(Self { vrid, list, own })
-    }
-
-    fn are_own(&self, address: Address) -> bool {
-        self.own.contains(&address)
-    }
-}
-
-fn of(all: &[VirtualAddresses], vrid: Vrid) -> impl Iterator<Item = &VirtualAddresses> {
-    all.iter().filter(move |addresses| addresses.vrid == vrid)
 }
 
 /// An interface that is down comes up again, a full queue drains: no reason to stop.

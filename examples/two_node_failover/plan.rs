@@ -2,7 +2,7 @@
 
 use std::{net::Ipv4Addr, time::Duration};
 
-use failover_examples::{RouterSettings, Settings};
+use failover_examples::{AuthenticationSettings, Preemption, RouterSettings, Settings};
 use vrrp_proto::{AdvertInterval, FieldError, Password, Version};
 
 /// The two nodes by number: 0 is node1, 1 is node2.
@@ -67,14 +67,14 @@ impl Plan {
             priority: router.priorities[node],
             addresses: vec![format!("{}/{VIP_PREFIX_LEN}", router.vip)],
         });
+        let password = self.password.clone();
         Settings {
-            interface: "eth0".to_owned(),
-            group: self.group,
-            version: self.version.get(),
+            group: Some(self.group.into()),
+            version: Some(self.version.get()),
             interval: self.interval,
-            preempt: self.preempt,
-            password: self.password.clone(),
-            routers: routers.collect(),
+            preemption: if self.preempt { Preemption::Allow } else { Preemption::Forbid },
+            authentication: password.map_or(AuthenticationSettings::None, AuthenticationSettings::Password),
+            ..Settings::new("eth0", routers.collect::<Vec<_>>())
         }
     }
 

@@ -67,8 +67,7 @@ impl Capture {
         let bytes =
             buffer.get(..length).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, too_long()))?;
 
-        let now = Duration::from(clock_gettime(ClockId::CLOCK_REALTIME)?);
-        let monotonic_now = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC)?);
+        let (now, monotonic_now) = both_clocks()?;
         let realtime = stamp.unwrap_or(now);
         let monotonic = monotonic_now.saturating_sub(now.saturating_sub(realtime));
         Ok(Some(Frame { bytes, realtime, monotonic, outgoing }))
@@ -79,6 +78,21 @@ impl AsFd for Capture {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
+}
+
+/// Reads `CLOCK_REALTIME` and `CLOCK_MONOTONIC` at the same moment: again where something came in between.
+fn both_clocks() -> io::Result<(Duration, Duration)> {
+    let read = |clock| Ok::<_, Errno>(Duration::from(clock_gettime(clock)?));
+    let mut before = read(ClockId::CLOCK_MONOTONIC)?;
+    for _ in 0..CLOCK_READINGS {
+        let now = read(ClockId::CLOCK_REALTIME)?;
+        let after = read(ClockId::CLOCK_MONOTONIC)?;
+        if after - before < SAME_MOMENT {
+            return Ok((now, before));
+        }
+        before = after;
+    }
+    Ok((read(ClockId::CLOCK_REALTIME)?, before))
 }
 
 /// One captured frame.
@@ -115,5 +129,9 @@ pub fn all_frames_of(interface: i32) -> SockAddr {
         SockAddr::new(storage, size_of::<libc::sockaddr_ll>() as libc::socklen_t)
     }
 }
+
+/// Two clocks read one after the other take less than a microsecond, unless the thread loses its CPU in between.
+const SAME_MOMENT: Duration = Duration::from_micros(20);
+const CLOCK_READINGS: u32 = 100;
 
 const RECEIVE_BUFFER: usize = 4 << 20;

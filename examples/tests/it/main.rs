@@ -2,25 +2,24 @@
 #![allow(clippy::unwrap_used, reason = "a test that unwraps an error has failed")]
 
 mod captures;
-mod interop;
-mod keepalived;
 mod node;
-mod ours;
-mod watch;
+mod paused;
 mod watch_advertisements;
 
 fn main() -> std::process::ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    if let (Some(paused::BE_A_NODE), Some(settings)) = (arguments.next().as_deref(), arguments.next()) {
+        paused::be_a_node(&settings);
+        return std::process::ExitCode::SUCCESS;
+    }
     lab::run_tests(lab::tests![
-        interop::ours_is_better_without_authentication,
-        interop::ours_is_better_with_a_password,
-        interop::keepalived_is_better_without_authentication,
-        interop::keepalived_is_better_with_a_password,
-        interop::ours_is_better_in_version_3,
-        interop::keepalived_is_better_in_version_3,
-        interop::a_wrong_password_makes_two_masters_and_says_why,
         node::an_owner_keeps_the_addresses_that_are_its_own,
         node::a_master_that_cannot_have_its_address_gives_up_its_office,
         node::what_cannot_be_is_refused_in_one_sentence,
+        node::what_is_left_out_has_its_default,
+        node::a_priority_is_changed_while_it_runs,
+        paused::a_paused_master_that_may_not_preempt_does_not_come_back,
+        paused::a_paused_master_that_preempts_listens_first,
         watch_advertisements::it_says_of_each_packet_of_keepalived_what_tcpdump_says,
         watch_advertisements::it_notes_what_tcpdump_does_not_say,
         watch_advertisements::it_says_why_a_packet_would_be_discarded_and_counts_it,

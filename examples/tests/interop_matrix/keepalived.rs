@@ -20,34 +20,38 @@ use nix::{
     unistd::{Pid, pipe},
 };
 
-use super::interop::Role;
+use crate::{
+    combination::{Combination, Preemption, Role, Secret, Side, To},
+    router::{Log, VRID},
+};
 
 /// A running keepalived. Dropped, it and its children are killed, and its files removed.
 pub(crate) struct Keepalived {
     child: Child,
     directory: PathBuf,
-    log: Arc<Mutex<String>>,
+    log: Arc<Mutex<Log>>,
+    combination: Combination,
+    side: Side,
+    role: Role,
 }
 
 impl Keepalived {
     /// Starts it, and waits until it is a Backup: how long it takes to get there is the machine's business, and no part of
     /// any time of the protocol.
-    pub(crate) fn start(program: &Path, host: &Namespace, role: Role<'_>) -> Self {
-        let Role { version, priority, vip, password } = role;
+    pub(crate) fn start(
+        program: &Path,
+        host: &Namespace,
+        combination: Combination,
+        side: Side,
+        role: Role,
+    ) -> Self {
         // A fresh directory each time: a pid file of a killed one stops the next.
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let directory =
-            std::env::temp_dir().join(format!("examples-it-keepalived-{}-{number}", std::process::id()));
+            std::env::temp_dir().join(format!("interop-matrix-keepalived-{}-{number}", std::process::id()));
         fs::create_dir(&directory).unwrap();
-        let authentication = password.map_or(String::new(), |password| {
-            format!("authentication {{\n auth_type PASS\n auth_pass {password}\n }}")
-        });
-        let configuration = format!(
-            "vrrp_instance test {{\n version {version}\n state BACKUP\n interface eth0\n virtual_router_id 51\n priority {priority}\n \
-             advert_int 1\n {authentication}\n virtual_ipaddress {{\n {vip}\n }}\n}}\n"
-        );
-        fs::write(directory.join("conf"), configuration).unwrap();
+        fs::write(directory.join("conf"), configuration(combination, side, role)).unwrap();
         let (output, input) = pipe().unwrap();
         let child = host.run(|| {
             Command::new(program)
@@ -62,33 +66,33 @@ impl Keepalived {
                 .spawn()
         });
         let log = Arc::default();
-        let keepalived = Self { child: child.unwrap().unwrap(), directory, log: Arc::clone(&log) };
+        let child = child.unwrap().unwrap();
+        let keepalived = Self { child, directory, log: Arc::clone(&log), combination, side, role };
         let (ready, is_ready) = channel();
         thread::spawn(move || keep_log(output.into(), &log, &ready));
         let began = Instant::now();
         is_ready.recv_timeout(PATIENCE).unwrap_or_else(|error| {
-            panic!("keepalived is no Backup after {:?} ({error}): {}", began.elapsed(), keepalived.log())
+            panic!("keepalived is no Backup after {:?} ({error}): {:#?}", began.elapsed(), keepalived.log())
         });
         keepalived
     }
 
+    /// Changes its configuration file and has it read again.
+    pub(crate) fn set_priority(&mut self, priority: u8) {
+        self.role.priority = priority;
+        let text = configuration(self.combination, self.side, self.role);
+        fs::write(self.directory.join("conf"), text).unwrap();
+        kill(pid(self.child.id()), Signal::SIGHUP).unwrap();
+    }
+
     /// Ends it with SIGTERM, and waits until it has ended.
-    pub(crate) fn stop(mut self) {
+    pub(crate) fn stop(&mut self) {
         kill(pid(self.child.id()), Signal::SIGTERM).unwrap();
         self.child.wait().unwrap();
     }
 
     /// Kills it and its children, as a crash of all of it does.
-    pub(crate) fn crash(mut self) {
-        self.kill_all();
-    }
-
-    /// What it has logged.
-    pub(crate) fn log(&self) -> String {
-        self.log.lock().unwrap().clone()
-    }
-
-    fn kill_all(&mut self) {
+    pub(crate) fn crash(&mut self) {
         if !matches!(self.child.try_wait(), Ok(None)) {
             return; // Its number may be somebody else's by now.
         }
@@ -104,25 +108,65 @@ impl Keepalived {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+
+    /// What it has logged.
+    pub(crate) fn log(&self) -> Log {
+        self.log.lock().unwrap().clone()
+    }
 }
 
 impl Drop for Keepalived {
     fn drop(&mut self) {
-        self.kill_all();
+        self.crash();
         let _ = fs::remove_dir_all(&self.directory);
     }
 }
 
+fn configuration(combination: Combination, side: Side, role: Role) -> String {
+    let preemption = match role.preemption {
+        Preemption::Allow => String::new(),
+        Preemption::Forbid => "nopreempt".to_owned(),
+        Preemption::Delay(delay) => format!("preempt_delay {}", delay.as_secs_f32()),
+    };
+    let authentication =
+        |kind| format!("authentication {{\n auth_type {kind}\n auth_pass {}\n }}", role.secret);
+    let authentication = match combination.secret {
+        Secret::None => String::new(),
+        Secret::Password => authentication("PASS"),
+        Secret::Header => authentication("AH"),
+    };
+    let peers = match combination.to {
+        To::Group => String::new(),
+        // Unless told otherwise, it sends to peers over IPv6 with the system's hop limit.
+        To::Peers => format!(
+            "unicast_src_ip {}\n unicast_ttl 255\n unicast_peer {{\n {}\n }}",
+            combination.source(side),
+            combination.source(side.other())
+        ),
+    };
+    format!(
+        "vrrp_instance test {{\n version {}\n state BACKUP\n interface eth0\n virtual_router_id {VRID}\n \
+         priority {}\n advert_int 1\n {preemption}\n {authentication}\n {peers}\n virtual_ipaddress {{\n {}\n }}\n}}\n",
+        combination.version(),
+        role.priority,
+        combination.vips().join("\n ")
+    )
+}
+
 /// Keeps what a keepalived says until it and its children have ended, and tells when it has become Backup.
-fn keep_log(output: File, log: &Mutex<String>, ready: &Sender<()>) {
+fn keep_log(output: File, log: &Mutex<Log>, ready: &Sender<()>) {
     for line in BufReader::new(output).lines().map_while(Result::ok) {
         let mut log = log.lock().unwrap();
-        log.push_str(&line);
-        log.push('\n');
-        if line.contains("Entering BACKUP STATE") {
+        let entered = |state| line.contains(&format!("Entering {state} STATE"));
+        let states = [("BACKUP", "Backup"), ("MASTER", "Master"), ("FAULT", "Fault")];
+        if let Some((_, state)) = states.into_iter().find(|(state, _)| entered(*state)) {
+            log.states.push(state.to_owned());
+        }
+        if entered("BACKUP") {
             // Only the first time is waited for.
             let _ = ready.send(());
         }
+        log.lines.push(line);
     }
 }
 

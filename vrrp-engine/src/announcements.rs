@@ -79,6 +79,11 @@ impl Pace {
         self.free_at = at + gap;
         at
     }
+
+    /// Notes that one goes out now, perhaps later than it had reserved.
+    fn use_now(&mut self, now: Instant, gap: Duration) {
+        self.free_at = self.free_at.max(now + gap);
+    }
 }
 
 /// What a Master has yet to announce.
@@ -142,7 +147,12 @@ impl Announcing {
         announcing
     }
 
-    /// Begins anew: the addresses or the plan have changed.
+    /// Goes by another plan from now on: what was ordered stays, the refresh begins anew.
+    pub(crate) fn change_plan(&mut self, plan: &Announcements, now: Instant) {
+        self.refresh_at = plan.refresh.map(|(every, _)| now + every);
+    }
+
+    /// Begins anew: the addresses have changed.
     pub(crate) fn begin_again(&mut self, plan: &Announcements, now: Instant) {
         *self = Self::begin(plan, now);
     }
@@ -204,6 +214,7 @@ impl Announcing {
                 return None;
             }
         }
+        pace.use_now(now, gap);
         let turn = self.turn;
         self.turn = (turn + 1) % count;
         self.done += 1;
@@ -218,7 +229,12 @@ impl Announcing {
     /// Begins a burst.
     fn burst(&mut self, burst: Burst, now: Instant) {
         self.add(burst.times, now);
-        self.again = burst.again_after.map(|after| (now + after, burst.times));
+        // One that was to come still comes, and at its time: who claims again and again does not put it off.
+        let new = burst.again_after.map(|after| (now + after, burst.times));
+        self.again = match (self.again, new) {
+            (Some((at, times)), Some((_, more))) => Some((at, times.max(more))),
+            (before, new) => before.or(new),
+        };
         self.burst_at = now;
     }
 

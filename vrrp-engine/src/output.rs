@@ -148,6 +148,13 @@ impl Pending {
         self.advertise = Some((priority, 0));
     }
 
+    /// Sends what is being sent to several destinations to all of them again: they may be others now.
+    pub(crate) const fn begin_again(&mut self) {
+        if let Some((_, number)) = &mut self.advertise {
+            *number = 0;
+        }
+    }
+
     /// Takes an order back that claims the office. One that gives it up still goes out.
     pub(crate) fn claim_nothing(&mut self) {
         self.advertise = self.advertise.filter(|(priority, _)| priority.is_release());

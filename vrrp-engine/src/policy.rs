@@ -88,7 +88,9 @@ pub enum Owners {
 #[expect(clippy::exhaustive_enums, reason = "it asserts itself or it does not")]
 pub enum OnPause {
     /// It listens for a Master_Down_Interval first, as Backup, without a word: who holds the addresses now keeps them or is
-    /// preempted by the rules. A router without others is away for that long.
+    /// preempted by the rules. A router without others is away for that long. It does so once for each pause: a Backup that is
+    /// late again after that takes over, unless it was not run for a whole Master_Down_Interval. A Master that is always later
+    /// than about three of its intervals cannot stay Master.
     #[default]
     StepBack,
     /// It goes on as if nothing had happened: the RFCs' machine. There may be two Masters until one has heard the other.
@@ -99,8 +101,8 @@ pub enum OnPause {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "it stays or it does not")]
 pub enum OnAddressLoss {
-    /// It gives up its office with priority 0 and listens for its Skew_Time: a healthier Backup takes over, and if there is
-    /// none, it comes back and acquires the addresses anew. keepalived's way.
+    /// It gives up its office with priority 0, listens for its Skew_Time, and then comes back and acquires the addresses anew,
+    /// unless a Backup of higher priority, which has a shorter one, was there. keepalived's way.
     #[default]
     StepBack,
     /// It stays Master, and acquires and announces the addresses again at once. If somebody else insists, for ever.

@@ -6,7 +6,7 @@ use crate::{Fault, Faults, Reason, State, Stats, Transition, VirtualRouter};
 
 /// All that there is to know of a virtual router at a moment: the operational state of RFC 8347, and what it lacks.
 ///
-/// With the feature `serde` it can be written as JSON or anything else. Dates are the caller's: `discontinuity-datetime` is when it
+/// With the feature `serde` it can be written as JSON or anything else, in RFC 8347's units where it has the value. Dates are the caller's: `discontinuity-datetime` is when it
 /// made the virtual router.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
@@ -26,10 +26,10 @@ pub struct Snapshot<'a> {
     pub effective_priority: Priority,
     /// Where the last advertisement taken came from, as Backup.
     pub last_adv_source: Option<IpAddr>,
-    /// How long it has been in this state; `None` before it was started. RFC 8347 has the date, `up-datetime`.
+    /// How long it has been in this state; `None` before it was started. In data, in seconds.
     #[cfg_attr(feature = "serde", serde(serialize_with = "seconds"))]
     pub in_state_for: Option<Duration>,
-    /// The Master_Adver_Interval.
+    /// The Master_Adver_Interval; in data, in milliseconds.
     pub master_adv_interval: AdvertInterval,
     /// The Master_Down_Interval; in data, in hundredths of a second.
     #[cfg_attr(feature = "serde", serde(serialize_with = "centiseconds"))]

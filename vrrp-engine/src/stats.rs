@@ -24,13 +24,14 @@ pub struct Stats {
     pub pauses: u64,
     /// Times somebody else took an address off the interface while it was Master.
     pub addresses_lost: u64,
-    /// Advertisements taken whose list of addresses is not ours.
+    /// Advertisements whose list of addresses is not ours, taken or (counted below too) discarded.
     ///
-    /// They count as advertisements all the same. RFC 3768 §7.1 says that a router MAY make this check, and must then drop
+    /// Taken, they count as advertisements all the same. RFC 3768 §7.1 says that a router MAY make this check, and must then drop
     /// the packet unless its sender owns the addresses; that would make two Masters of one misconfigured pair, so by default the
     /// check is made for this counter alone. keepalived before 2.3.3 drops.
     pub address_list_errors: u64,
-    /// Advertisements taken whose interval is not ours: version 3, which learns the Master's.
+    /// Advertisements taken whose interval is not ours: version 3, which learns the Master's. (RFC 8347's `interval-errors` is
+    /// this and the discarded ones together.)
     pub interval_mismatches: u64,
     /// Advertisements taken whose first IPv6 address is not link-local.
     pub not_link_local: u64,
@@ -84,7 +85,10 @@ impl Stats {
     pub(crate) fn count_in(&mut self, counter: Counter) {
         let counter = match counter {
             Counter::Interval => &mut self.interval_errors,
-            Counter::AddressList => &mut self.address_list_discards,
+            Counter::AddressList => {
+                self.address_list_errors += 1;
+                &mut self.address_list_discards
+            }
             Counter::InvalidType => &mut self.invalid_type_pkts_rcvd,
             Counter::PacketLength => &mut self.packet_length_errors,
             Counter::InvalidAuthType => &mut self.invalid_auth_type,
@@ -117,8 +121,9 @@ impl Stats {
 /// What a [`VrrpRouter`](crate::VrrpRouter) has seen that belongs to no virtual router of its. Never reset.
 ///
 /// Every packet is in `received`, and in exactly one of the others here or in one virtual router's [`Stats`]: in its
-/// `advertisement_rcvd` or one of its discards. As in RFC 8347, a packet that names a virtual router is counted there
-/// unless its TTL, version, checksum or VRID is wrong.
+/// `advertisement_rcvd` or one of its discards. As in RFC 8347, a packet that cannot be read and names a virtual router is
+/// counted there, unless it is for its TTL, version, checksum or VRID: these are counted here. What can be read and is not as the
+/// virtual router is configured (another version, a hop limit out of a peer's bounds) is counted there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]

@@ -10,7 +10,7 @@ use core::{
 /// epoch is the last moment: arithmetic saturates.
 ///
 /// The time to give is that of the call, not the one at which a packet arrived. A clock that is set back does no harm: what
-/// was to happen in a second still happens after a second.
+/// was to happen in a second still happens after a second. One that is set forward looks like a pause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(u64);
 

@@ -222,6 +222,7 @@ impl Config {
     /// Returns the advertisement this router sends, with the priority and the interval given.
     pub(crate) fn advertisement(&self, priority: Priority, interval: AdvertInterval) -> Advertisement<'_> {
         let (vrid, addresses) = (self.vrid, self.addresses());
+        let interval = if interval.fits(self.version) { interval } else { self.interval };
         let advertisement = match self.version {
             Version::V2 => Advertisement::v2(vrid, priority, interval, addresses, self.authentication),
             Version::V3 => Advertisement::v3(vrid, priority, interval, addresses),

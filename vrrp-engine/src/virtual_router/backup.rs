@@ -1,7 +1,5 @@
 //! What a Backup does: RFC 3768 §6.4.2, RFC 9568 §6.4.2.
 
-use core::time::Duration;
-
 use vrrp_proto::{AdvertInterval, Endpoints};
 
 use super::{Listening, Phase, Told, VirtualRouter, master_interval_of, phase::Worse};
@@ -42,6 +40,7 @@ impl VirtualRouter {
     fn follow(&mut self, now: Instant, interval: AdvertInterval) {
         let Phase::Backup(listening) = &mut self.phase else { return };
         listening.worse = None;
+        listening.was_paused = false;
         listening.wants_office = false;
         if interval == listening.master_interval {
             listening.master_down_at = now + listening.master_down;
@@ -54,39 +53,34 @@ impl VirtualRouter {
     /// Hears a Master that this router is to preempt, now or later.
     fn hear_worse(&mut self, now: Instant, interval: AdvertInterval) {
         let Phase::Backup(listening) = self.phase else { return };
-        let delay = match self.config.preempt() {
+        let first = Worse { since: now, without_delay_at: listening.master_down_at, is_over: false };
+        let mut worse = listening.worse.unwrap_or(first);
+        let mut fed = self.listening(now, interval, listening.heard);
+        fed.wants_office = listening.wants_office;
+        match self.config.preempt() {
             // Its timer runs on: that is how a better Backup gets its turn.
             _ if self.priority.is_owner() => return,
             Preempt::Allow | Preempt::Forbid => return,
-            Preempt::HoldTime(delay) | Preempt::Delay(delay) => delay,
-        };
-        let first = Worse { since: now, without_delay_at: listening.master_down_at };
-        let worse = listening.worse.unwrap_or(first);
-        let Worse { since, without_delay_at } = worse;
-        let mut fed = self.listening(now, interval, listening.heard);
-        fed.worse = Some(worse);
-        fed.wants_office = listening.wants_office;
-        match self.config.preempt() {
-            Preempt::Delay(_) if now >= since + delay => return,
-            Preempt::HoldTime(_) => {
-                let preempt_at = without_delay_at.max(since + delay);
+            Preempt::Delay(delay) if now >= worse.since + delay => {
+                worse.is_over = true;
+                fed.master_down_at = listening.master_down_at;
+            }
+            Preempt::Delay(_) => {}
+            Preempt::HoldTime(delay) => {
+                // Not before now, should the delay have become shorter.
+                let preempt_at = worse.without_delay_at.max(worse.since + delay).max(now);
+                worse.is_over = preempt_at <= fed.master_down_at;
                 fed.master_down_at = fed.master_down_at.min(preempt_at);
             }
-            Preempt::Allow | Preempt::Forbid | Preempt::Delay(_) => {}
         }
+        fed.worse = Some(worse);
         self.phase = Phase::Backup(fed);
     }
 
     /// The Master_Down_Timer has run out.
     pub(super) fn miss_master(&mut self, now: Instant, listening: Listening) {
-        let lateness = now - listening.master_down_at;
-        if lateness > self.skew_range() {
-            // Every other Backup's has run out too, and its advertisements may have been missed.
-            self.note_pause(lateness);
-            if self.steps_back() {
-                self.restart_timer(now);
-                return;
-            }
+        if self.listens_after_pause(now, listening) {
+            return;
         }
         if self.membership != Membership::Alone {
             self.restart_timer(now);
@@ -95,13 +89,36 @@ impl VirtualRouter {
             }
             return;
         }
-        self.take_office(now, lateness);
+        self.take_office(now, Cause::Timer(now - listening.master_down_at));
+    }
+
+    /// Starts the timer anew if it ran out so long ago that every other Backup's has run out too, for their advertisements may
+    /// have been missed.
+    ///
+    /// Once it has listened after a pause, being late is no reason to listen again, for then a slow machine would never be
+    /// Master; unless it was not run for as long as it was to listen.
+    pub(super) fn listens_after_pause(&mut self, now: Instant, listening: Listening) -> bool {
+        let lateness = now - listening.master_down_at;
+        if lateness <= self.skew_range() {
+            return false;
+        }
+        self.note_pause(lateness);
+        let has_listened = listening.was_paused && lateness <= listening.master_down.into();
+        if !self.steps_back() || has_listened {
+            return false;
+        }
+        self.restart_timer(now);
+        if let Phase::Backup(listening) = &mut self.phase {
+            listening.was_paused = true;
+            listening.wants_office = false;
+        }
+        true
     }
 
     /// Becomes Master, for what was heard last.
-    pub(crate) fn take_office(&mut self, now: Instant, lateness: Duration) {
-        if let Phase::Backup(Listening { heard, .. }) = self.phase {
-            self.become_master(now, self.takeover_reason(heard), Cause::Timer(lateness));
+    pub(crate) fn take_office(&mut self, now: Instant, cause: Cause) {
+        if let Phase::Backup(listening) = self.phase {
+            self.become_master(now, self.takeover_reason(&listening), cause);
             self.announce_what_is_due(now);
         }
     }
@@ -114,7 +131,6 @@ impl VirtualRouter {
     fn restart_timer(&mut self, now: Instant) {
         if let Phase::Backup(listening) = &mut self.phase {
             listening.master_down_at = now + listening.master_down;
-            listening.worse = None;
             listening.repeat = None;
         }
     }
@@ -130,6 +146,7 @@ impl VirtualRouter {
             heard,
             worse: None,
             repeat: None,
+            was_paused: false,
             wants_office: false,
         }
     }
@@ -140,11 +157,12 @@ impl VirtualRouter {
         self.config.preempt() != Preempt::Forbid || self.priority.is_owner()
     }
 
-    fn takeover_reason(&self, heard: Option<Peer>) -> Reason {
-        match heard {
+    fn takeover_reason(&self, listening: &Listening) -> Reason {
+        let is_alive = listening.worse.is_none_or(|worse| worse.is_over);
+        match listening.heard {
             None => Reason::NoMaster,
             Some(peer) if peer.priority.is_release() => Reason::MasterReleased(peer),
-            Some(peer) if peer.priority < self.priority && self.preempts() => {
+            Some(peer) if peer.priority < self.priority && self.preempts() && is_alive => {
                 Reason::LowerPriorityMaster(peer)
             }
             Some(peer) => Reason::MasterSilent(peer),

@@ -2,10 +2,12 @@
 
 use core::net::IpAddr;
 
-use super::{List, Phase, VirtualRouter, master_interval_of};
+use vrrp_proto::Version;
+
+use super::{List, Phase, VirtualRouter, phase::Worse};
 use crate::{
     Cause, Config, ConfigError, Fault, Instant, OnAddressLoss, Reason, output::Holding,
-    sync_group::Membership, tracking::effective_priority,
+    sync_group::Membership, timers::skew_time, tracking::effective_priority,
 };
 
 impl VirtualRouter {
@@ -23,7 +25,7 @@ impl VirtualRouter {
         if (config.vrid(), config.family()) != (self.config.vrid(), self.config.family()) {
             return Err(ConfigError::Identity);
         }
-        let now = self.timeline.advance(now);
+        let now = self.wake(now);
         let had = self.config.addresses();
         let (is_other_list, has) = (!had.same_set(&config.addresses()), config.addresses());
         if is_other_list {
@@ -32,14 +34,19 @@ impl VirtualRouter {
             let unreleased = self.former.as_addresses().iter().filter(|_| is_pending);
             let gone = unreleased.chain(had.iter()).filter(|address| !has.iter().any(|one| one == *address));
             self.former = List::new(config.family(), gone);
-            self.pending.release_former = !self.former.as_addresses().is_empty();
+            let was_started = self.last.is_some();
+            self.pending.release_former = was_started && !self.former.as_addresses().is_empty();
         }
-        self.config = config;
-        self.change_priority(now);
+        let former = core::mem::replace(&mut self.config, config);
+        self.pending.begin_again();
+        self.change_timers(now, &former);
         if let Phase::Master(reigning) = &mut self.phase {
+            let plan = self.config.announcements();
             if is_other_list {
-                reigning.announcing.begin_again(self.config.announcements(), now);
+                reigning.announcing.begin_again(plan, now);
                 self.pending.announce = None;
+            } else if plan != former.announcements() {
+                reigning.announcing.change_plan(plan, now);
             }
             self.pending.holding = Some(Holding::Acquire);
             self.advertise_now(now);
@@ -50,7 +57,7 @@ impl VirtualRouter {
 
     /// Says that something that this virtual router needs is missing: it goes to state Fault, and a Master gives up its office.
     pub fn raise(&mut self, now: Instant, fault: Fault) {
-        let now = self.timeline.advance(now);
+        let now = self.wake(now);
         self.faults = self.faults.with(fault);
         match self.phase {
             Phase::Backup(_) | Phase::Master(_) => {
@@ -79,7 +86,7 @@ impl VirtualRouter {
     ///
     /// [`VrrpRouter`](crate::VrrpRouter) does this for its trackers.
     pub fn set_weights(&mut self, now: Instant, weights: i32) {
-        let now = self.timeline.advance(now);
+        let now = self.wake(now);
         self.weights = weights;
         let was = self.priority;
         self.change_priority(now);
@@ -91,7 +98,7 @@ impl VirtualRouter {
     /// Says that somebody else has taken a virtual address off the interface while this router was Master; of any other
     /// state, or any other address, nothing is made. What becomes of it is in [`OnAddressLoss`].
     pub fn handle_lost_address(&mut self, now: Instant, address: IpAddr) {
-        let now = self.timeline.advance(now);
+        let now = self.wake(now);
         if !self.config.addresses().iter().any(|one| one == address) {
             return;
         }
@@ -116,21 +123,41 @@ impl VirtualRouter {
         self.membership = membership;
     }
 
-    /// Makes the priority and what depends on it what the configuration and the weights ask for.
-    ///
-    /// A Backup's timer ends when it would have ended, had it been so from its beginning.
-    fn change_priority(&mut self, now: Instant) {
+    /// Makes the timers of a Backup what a new configuration asks for.
+    fn change_timers(&mut self, now: Instant, former: &Config) {
+        let timing = |config: &Config| {
+            (config.version(), config.interval(), config.down_multiplier(), config.preempt())
+        };
+        if timing(former) == timing(&self.config) {
+            return self.change_priority(now);
+        }
         self.priority = effective_priority(self.config.priority(), self.weights);
         let Phase::Backup(listening) = self.phase else { return };
-        let theirs = listening.heard.map_or(self.config.interval(), |_| listening.master_interval);
-        let master_interval = master_interval_of(&self.config, theirs);
-        let master_down = self.master_down_of(master_interval).into();
+        // In version 3, what was learned stays so; in version 2, there is nothing to learn.
+        let has_learned = former.version() == Version::V3 && listening.heard.is_some();
+        let theirs = if has_learned { listening.master_interval } else { self.config.interval() };
+        let mut anew = self.listening(now, theirs, listening.heard);
+        if listening.heard.is_some_and(|peer| peer.priority.is_release()) {
+            let skew = skew_time(self.config.version(), self.priority, anew.master_interval);
+            anew.master_down_at = listening.master_down_at.min(now + skew).max(now);
+        }
+        // The time since which a worse Master was heard counts for a delay that is another now, from its next advertisement on.
+        anew.worse = listening.worse.map(|worse| Worse { is_over: false, ..worse });
+        self.phase = Phase::Backup(anew);
+    }
+
+    /// Makes the priority and a Backup's timer what the configuration and the weights ask for: it ends when it would have
+    /// ended, had it been so from its beginning.
+    fn change_priority(&mut self, now: Instant) {
+        let before = self.skew_time();
+        self.priority = effective_priority(self.config.priority(), self.weights);
+        let after = self.skew_time();
+        let Phase::Backup(listening) = self.phase else { return };
+        let master_down = self.master_down_of(listening.master_interval).into();
         if let Phase::Backup(listening) = &mut self.phase {
-            let moved = listening.master_down_at + master_down;
-            let since_epoch = moved - (Instant::EPOCH + listening.master_down);
-            listening.master_down_at = Instant::from_epoch(since_epoch).max(now);
+            let moved = (listening.master_down_at + after) - (Instant::EPOCH + before);
+            listening.master_down_at = Instant::from_epoch(moved).max(now);
             listening.master_down = master_down;
-            listening.master_interval = master_interval;
             listening.repeat = None;
         }
     }

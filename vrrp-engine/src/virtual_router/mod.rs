@@ -12,7 +12,7 @@ use core::{net::IpAddr, time::Duration};
 use vrrp_proto::AhReplay;
 use vrrp_proto::{
     Addresses, AdvertInterval, Advertisement, Authentication, Decoded, Endpoints, MULTICAST_V4, MULTICAST_V6,
-    Notes, Priority, Verifier, Version,
+    Notes, Priority, Verifier, Version, Violation,
 };
 
 pub(crate) use self::phase::{Listening, Phase, Reigning};
@@ -157,11 +157,13 @@ impl VirtualRouter {
     }
 
     /// Takes an advertisement of this virtual router, sent from `source`, that has passed the checks of a caller who makes
-    /// them himself: [`Config::rules`] are those of [`handle_packet`](Self::handle_packet).
+    /// them himself: [`Config::rules`] are those of [`handle_packet`](Self::handle_packet). It is for callers who authenticate in
+    /// a way of their own, or have no packets, as a simulation.
     ///
     /// # Errors
     ///
-    /// [`Discard::NotRunning`] if it is neither Backup nor Master; it is counted.
+    /// [`Discard::NotRunning`] if it is neither Backup nor Master, a [`Violation`](vrrp_proto::Violation) if it is of
+    /// another version; it is counted.
     pub fn handle_advertisement(
         &mut self,
         now: Instant,
@@ -171,6 +173,11 @@ impl VirtualRouter {
         if !self.is_running() {
             self.stats.count(Discard::NotRunning);
             return Err(Discard::NotRunning);
+        }
+        if advertisement.version() != self.config.version() {
+            let discard = Discard::Rule(Violation::Version(advertisement.version()));
+            self.stats.count(discard);
+            return Err(discard);
         }
         let from = match source {
             IpAddr::V4(source) => Endpoints::V4 { source, destination: MULTICAST_V4 },
@@ -185,7 +192,8 @@ impl VirtualRouter {
     /// There is at most one order of each kind, the newest. Polled late, transitions that nobody saw become one.
     #[must_use]
     pub fn poll_output(&mut self) -> Option<Output<'_>> {
-        if self.pending.has_advertisement() {
+        // In two steps: no `if let`, for the borrow would last to the end.
+        if self.next_destination().is_some() {
             return self.poll_advertisement();
         }
         let pending = &mut self.pending;
@@ -304,6 +312,23 @@ impl VirtualRouter {
         }
     }
 
+    /// Takes the time of a call that is neither a packet nor a timeout. It may be the first after a pause, and must not hide it.
+    fn wake(&mut self, now: Instant) -> Instant {
+        let now = self.timeline.advance(now);
+        match self.phase {
+            Phase::Backup(listening) if self.steps_back() => {
+                self.listens_after_pause(now, listening);
+            }
+            Phase::Master(reigning) if self.steps_back() => {
+                if let Some(lateness) = self.overdue(now, &reigning) {
+                    self.step_back(now, lateness);
+                }
+            }
+            Phase::Initialize { .. } | Phase::Fault | Phase::Backup(_) | Phase::Master(_) => {}
+        }
+        now
+    }
+
     /// Makes the checks of RFC 3768 §7.1 and RFC 9568 §7.1 that depend on the configuration and the state.
     #[inline]
     fn check(&mut self, decoded: &Decoded<'_>) -> Result<Notes, Discard> {
@@ -386,6 +411,16 @@ impl VirtualRouter {
 
     const fn steps_back(&self) -> bool {
         matches!(self.config.on_pause(), OnPause::StepBack)
+    }
+
+    /// Returns the destination whose turn it is, where an advertisement is ordered.
+    fn next_destination(&mut self) -> Option<Endpoints> {
+        let (_, number) = self.pending.advertisement()?;
+        let endpoints = self.config.endpoints(number);
+        if endpoints.is_none() {
+            self.pending.next_destination(None);
+        }
+        endpoints
     }
 
     fn poll_advertisement(&mut self) -> Option<Output<'_>> {

@@ -53,6 +53,8 @@ pub(crate) struct Listening {
     pub(crate) worse: Option<Worse>,
     /// The last packet, if it was followed and nothing has happened since.
     pub(crate) repeat: Option<Repeat>,
+    /// The timer was started anew after a pause, and has not run out since.
+    pub(crate) was_paused: bool,
     /// The timer of a member of a sync group has run out, and the others' have not.
     pub(crate) wants_office: bool,
 }
@@ -63,6 +65,8 @@ pub(crate) struct Worse {
     pub(crate) since: Instant,
     /// When the RFCs' machine would have preempted it.
     pub(crate) without_delay_at: Instant,
+    /// Whether the delay decides when the timer runs out, and not the Master's silence.
+    pub(crate) is_over: bool,
 }
 
 #[derive(Clone, Copy, Debug)]

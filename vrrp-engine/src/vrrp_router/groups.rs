@@ -1,11 +1,11 @@
 //! Sync groups: what one member does, and what the others do then.
 
 use alloc::vec::Vec;
-use core::time::Duration;
+use core::{net::IpAddr, time::Duration};
 
 use super::VrrpRouter;
 use crate::{
-    ConfigError, Fault, GroupId, Instant, MemberWeights, Reason, RouterId, State,
+    Cause, ConfigError, Fault, GroupId, Instant, MemberWeights, Reason, RouterId, State,
     sync_group::{Group, Membership},
 };
 
@@ -16,9 +16,11 @@ impl VrrpRouter {
     /// all are.
     ///
     /// Where two routers' groups contend, each with the better claim to one member, keepalived's give way to each other, and
-    /// again and again. Here one member decides, the leader: that with the lowest VRID, IPv4 before IPv6, which all routers
-    /// agree on. A better claim to another member counts only where it stays for an advertisement interval and a
+    /// again and again. Here one member decides, the leader: that with the lowest VRID, IPv4 before IPv6, and of those the one
+    /// with the lowest address, which all routers agree on. A better claim to another member counts only where it stays for an advertisement interval and a
     /// Skew_Time more: where the leader's router cannot hear this one.
+    ///
+    /// One that is not Master when it joins, or is started, among others that are counts as one that gives way: all begin anew.
     ///
     /// # Errors
     ///
@@ -31,7 +33,7 @@ impl VrrpRouter {
     ) -> Result<GroupId, ConfigError> {
         let now = self.timeline.advance(now);
         let mut ids: Vec<RouterId> = members.into_iter().collect();
-        ids.sort_by_key(|id| (id.vrid, id.family));
+        ids.sort_by_cached_key(|id| (id.vrid, id.family, self.first_address(*id)));
         let mut places = Vec::with_capacity(ids.len());
         for id in ids {
             let (place, RouterId { vrid, interface, .. }) = (self.place(id)?, id);
@@ -56,6 +58,11 @@ impl VrrpRouter {
             self.apply_uses(now, place);
         }
         Ok(GroupId(number))
+    }
+
+    /// Returns the lowest of a virtual router's addresses, which all its routers have.
+    fn first_address(&self, id: RouterId) -> Option<IpAddr> {
+        self.get(id).and_then(|router| router.config().addresses().iter().min())
     }
 
     /// Returns the places of a group's members.
@@ -93,17 +100,17 @@ impl VrrpRouter {
     pub(super) fn settle(&mut self, now: Instant, place: usize) {
         let member = self.members.get(place).and_then(Option::as_ref);
         if let Some(number) = member.and_then(|member| member.group) {
-            self.settle_group(now, number);
+            self.settle_group(now, number, place);
         }
     }
 
-    fn settle_group(&mut self, now: Instant, number: usize) {
+    fn settle_group(&mut self, now: Instant, number: usize, moved: usize) {
         let Some(group) = self.groups.get_mut(number) else { return };
         // Taken out while its members change.
         let places = core::mem::take(&mut group.members);
         self.share_faults(now, &places);
         self.share_fall(now, &places);
-        self.share_rise(now, &places);
+        self.share_rise(now, &places, moved);
         if let Some(group) = self.groups.get_mut(number) {
             group.members = places;
         }
@@ -115,10 +122,12 @@ impl VrrpRouter {
             let member = router.members.get(*place).and_then(Option::as_ref);
             member.is_some_and(|member| !member.router.faults().without(Fault::SyncGroup).is_empty())
         };
-        let is_fault = places.iter().any(|place| has_own(self, place));
+        // Before anybody recovers of his own: a member that is about to must find that another has a fault.
+        let faulty = places.iter().filter(|place| has_own(self, place)).count();
         for place in places {
+            let others = faulty - usize::from(has_own(self, place));
             let Some(member) = self.member_at(*place) else { continue };
-            match (member.router.faults().contains(Fault::SyncGroup), is_fault) {
+            match (member.router.faults().contains(Fault::SyncGroup), others > 0) {
                 (false, true) => self.paced(*place, |router| router.raise(now, Fault::SyncGroup)),
                 (true, false) => self.paced(*place, |router| router.clear(now, Fault::SyncGroup)),
                 (false, false) | (true, true) => None,
@@ -141,7 +150,8 @@ impl VrrpRouter {
         }
     }
 
-    fn share_rise(&mut self, now: Instant, places: &[usize]) {
+    /// The one that moved last has its own cause, the others follow it.
+    fn share_rise(&mut self, now: Instant, places: &[usize], moved: usize) {
         let wants = |router: &Self, place: &usize| {
             router.members.get(*place).and_then(Option::as_ref).is_some_and(|one| one.router.wants_office())
         };
@@ -149,7 +159,8 @@ impl VrrpRouter {
             return;
         }
         for place in places {
-            self.paced(*place, |router| router.take_office(now, Duration::ZERO));
+            let cause = if *place == moved { Cause::Timer(Duration::ZERO) } else { Cause::SyncGroup };
+            self.paced(*place, |router| router.take_office(now, cause));
         }
     }
 

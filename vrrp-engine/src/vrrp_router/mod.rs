@@ -89,16 +89,35 @@ impl VrrpRouter {
     pub fn remove(&mut self, now: Instant, id: RouterId) -> Result<(), ConfigError> {
         let now = self.timeline.advance(now);
         let place = self.place(id)?;
-        self.leave_group(now, place);
-        self.forget_uses(place);
-        self.directory.remove(id);
+        // First: out of its group, it might begin anew.
         if let Some(member) = self.member_at(place) {
             member.router.shutdown(now);
             member.is_leaving = true;
         }
+        self.leave_group(now, place);
+        self.forget_uses(place);
+        self.directory.remove(id);
         self.note(place);
         self.bury(place);
         Ok(())
+    }
+
+    /// Starts one that is not started.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::UnknownRouter`].
+    pub fn start_one(&mut self, now: Instant, id: RouterId) -> Result<(), ConfigError> {
+        self.act(now, id, |router, now| router.start(now))
+    }
+
+    /// Shuts one down.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::UnknownRouter`].
+    pub fn shutdown_one(&mut self, now: Instant, id: RouterId) -> Result<(), ConfigError> {
+        self.act(now, id, |router, now| router.shutdown(now))
     }
 
     /// Starts all that are not started.
@@ -251,7 +270,8 @@ impl VrrpRouter {
         self.earliest().map(|(deadline, _)| self.timeline.to_caller(deadline))
     }
 
-    /// Returns a virtual router, to read its state, configuration and counters.
+    /// Returns a virtual router, to read its state, configuration and counters. For its deadline and a snapshot, ask this router:
+    /// its virtual routers are on a clock that is never set back.
     pub fn get(&self, id: RouterId) -> Option<&VirtualRouter> {
         let member = self.members.get(self.directory.find(id)?)?.as_ref()?;
         Some(&member.router)
@@ -345,7 +365,7 @@ impl VrrpRouter {
     ) {
         let now = self.timeline.advance(now);
         for place in 0..self.members.len() {
-            if self.member_at(place).is_some_and(|member| which(member.id)) {
+            if self.member_at(place).is_some_and(|member| !member.is_leaving && which(member.id)) {
                 self.paced(place, |router| act(router, now));
             }
         }

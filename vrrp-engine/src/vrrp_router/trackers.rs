@@ -39,7 +39,8 @@ impl VrrpRouter {
         TrackerId(self.trackers.len() - 1)
     }
 
-    /// Makes a virtual router depend on something.
+    /// Makes a virtual router depend on something; anew, if it does so already. Report how it does first: what is not known
+    /// is a fault to [`Tracker::fault`], and ends a Master's office.
     ///
     /// # Errors
     ///
@@ -75,7 +76,7 @@ impl VrrpRouter {
         Ok(())
     }
 
-    /// Makes a virtual router no longer depend on something.
+    /// Makes a virtual router no longer depend on something by itself; what its sync group depends on stays.
     ///
     /// # Errors
     ///
@@ -84,10 +85,7 @@ impl VrrpRouter {
         let now = self.timeline.advance(now);
         let place = self.place(router)?;
         if let Some(member) = self.member_at(place) {
-            member.uses.retain(|one| one.id != id);
-        }
-        if let Some(tracked) = self.trackers.get_mut(id.0) {
-            tracked.users.retain(|user| *user != place);
+            member.uses.retain(|one| one.id != id || one.whose == Whose::Group);
         }
         self.apply_uses(now, place);
         Ok(())
@@ -151,6 +149,7 @@ impl VrrpRouter {
             tracked.users.push(place);
         }
         if let Some(member) = self.member_at(place) {
+            member.uses.retain(|one| (one.id, one.whose) != (new.id, new.whose));
             member.uses.push(new);
         }
         self.apply_uses(now, place);

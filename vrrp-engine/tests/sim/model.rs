@@ -33,6 +33,8 @@ pub(crate) struct Model {
     pub(crate) timer: Nanos,
     /// When it advertised last.
     advertised: Nanos,
+    /// Whether the timer is one that a pause has started.
+    was_paused: bool,
     /// Master_Adver_Interval.
     master_interval: Nanos,
 }
@@ -45,6 +47,7 @@ impl Model {
             state: State::Initialize,
             timer: 0,
             advertised: 0,
+            was_paused: false,
             master_interval: role.interval(),
         }
     }
@@ -68,8 +71,9 @@ impl Model {
     pub(crate) fn wake(&mut self, now: Nanos) -> Orders {
         match self.state {
             // All others would have taken over by now, had there been no Master.
-            State::Backup if self.steps_back() && now > self.timer + self.skew_range() => {
+            State::Backup if self.is_to_listen(now) => {
                 self.timer = now + master_down(&self.role, self.master_interval);
+                self.was_paused = true;
                 Orders::default()
             }
             State::Backup if now >= self.timer => self.become_master(now),
@@ -123,6 +127,13 @@ impl Model {
         matches!(self.role.on_pause, OnPause::StepBack)
     }
 
+    /// Whether all other Backups would have taken over; once after each pause, unless it is a long one.
+    fn is_to_listen(&self, now: Nanos) -> bool {
+        let lateness = now.saturating_sub(self.timer);
+        let has_listened = self.was_paused && lateness <= master_down(&self.role, self.master_interval);
+        self.steps_back() && lateness > self.skew_range() && !has_listened
+    }
+
     /// Whether the best Backup there can be may have taken over: the engine's own policy, no RFC's.
     fn is_overdue(&self, now: Nanos) -> bool {
         let best = Role { priority: 254, ..self.role };
@@ -144,6 +155,7 @@ impl Model {
     /// Version 2 has but one interval; version 3 learns the Master's.
     fn become_backup(&mut self, now: Nanos, interval: Nanos) -> Orders {
         self.state = State::Backup;
+        self.was_paused = false;
         self.master_interval = if self.role.version == Version::V3 { interval } else { self.role.interval() };
         self.timer = now + master_down(&self.role, self.master_interval);
         Orders { advertise: None, hold: Some(false) }

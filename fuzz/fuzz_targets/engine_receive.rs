@@ -7,8 +7,8 @@ use std::{net::Ipv4Addr, time::Duration};
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use vrrp_engine::{
-    Announcements, Config, Fault, Health, Instant, Link, MemberWeights, Output, Owners, Preempt, RouterId,
-    State, Tracker, VrrpRouter,
+    Announcements, Config, Fault, Health, Instant, Link, MemberWeights, OnPause, Output, Owners, Preempt,
+    RouterId, State, Tracker, VrrpRouter,
 };
 use vrrp_proto::{Endpoints, MULTICAST_V4, Packet, ParseError, Priority, Version, Vrid};
 
@@ -19,6 +19,7 @@ struct Site {
     is_group: bool,
     preempt: Option<(bool, u16)>,
     ignores_owners: bool,
+    steps_back: bool,
     gap_millis: Option<u8>,
     events: Vec<Event>,
 }
@@ -33,13 +34,14 @@ enum Event {
     Raise(bool, bool),
     Clear(bool, bool),
     Report(Option<i16>),
-    Reconfigure { second: bool, priority: u8, last: u8 },
+    Reconfigure { second: bool, priority: u8, last: u8, refresh_millis: u16 },
+    Replace { second: bool, priority: u8, starts: bool },
     LostAddress(u8),
     Packet { vrid: u8, source: u8, hop_limit: u8, is_multicast: bool, bytes: Vec<u8>, mend: bool, times: u8 },
 }
 
 impl Site {
-    fn config(&self, vrid: u8, priority: u8, last: u8) -> Option<Config> {
+    fn config(&self, vrid: u8, priority: u8, last: u8, refresh_millis: u16) -> Option<Config> {
         let source = Ipv4Addr::new(192, 0, 2, 10);
         let addresses = [Ipv4Addr::new(10, 0, vrid, 100), Ipv4Addr::new(10, 0, vrid, last)];
         let preempt = match self.preempt {
@@ -54,7 +56,10 @@ impl Site {
             .version(if self.is_v3 { Version::V3 } else { Version::V2 })
             .preempt(preempt)
             .owners(if self.ignores_owners { Owners::Ignore } else { Owners::Elect })
-            .announcements(Announcements::default().gap(gap));
+            .on_pause(if self.steps_back { OnPause::StepBack } else { OnPause::GoOn })
+            .announcements(
+                Announcements::default().gap(gap).refresh(Duration::from_millis(refresh_millis.into()), 1),
+            );
         config.build().ok()
     }
 }
@@ -63,7 +68,7 @@ fuzz_target!(|site: Site| {
     let mut router = VrrpRouter::new();
     let mut ids = Vec::new();
     for (vrid, priority) in [51, 52].into_iter().zip(site.priorities) {
-        let Some(config) = site.config(vrid, priority, 1) else { return };
+        let Some(config) = site.config(vrid, priority, 1, 0) else { return };
         ids.push(router.add(1, config).expect("each once"));
     }
     let mut now = Instant::EPOCH;
@@ -75,16 +80,9 @@ fuzz_target!(|site: Site| {
     router.track(now, ids[0], tracker, Tracker::weight(-20).expect("in range")).expect("it is there");
     let mut holds = [false; 2];
     for event in &site.events {
-        happen(&site, &mut router, &ids, &mut now, event, tracker);
+        happen(&site, &mut router, &ids, &mut now, &mut holds, event, tracker);
         while let Some((id, output)) = router.poll_output() {
-            let which = usize::from(id.vrid.get() - 51);
-            match output {
-                Output::Acquire(_) => holds[which] = true,
-                // All of them, or those that are not configured any more.
-                Output::Release(addresses) if addresses.len() == 2 => holds[which] = false,
-                Output::Release(_) => {}
-                Output::Advertise(_) | Output::Announce(_) | Output::Transition(_) | Output::Overdue(_) => {}
-            }
+            orders(&output, id, &mut holds);
         }
         let states: Vec<_> = router.iter().map(|(_, router)| router.state()).collect();
         let masters: Vec<_> = states.iter().map(|state| *state == State::Master).collect();
@@ -93,11 +91,24 @@ fuzz_target!(|site: Site| {
     }
 });
 
+/// Carries out what concerns the addresses.
+fn orders(output: &Output<'_>, id: RouterId, holds: &mut [bool; 2]) {
+    let which = usize::from(id.vrid.get() - 51);
+    match output {
+        Output::Acquire(_) => holds[which] = true,
+        // All of them, or those that are not configured any more.
+        Output::Release(addresses) if addresses.len() == 2 => holds[which] = false,
+        Output::Release(_) => {}
+        Output::Advertise(_) | Output::Announce(_) | Output::Transition(_) | Output::Overdue(_) => {}
+    }
+}
+
 fn happen(
     site: &Site,
     router: &mut VrrpRouter,
     ids: &[RouterId],
     now: &mut Instant,
+    holds: &mut [bool; 2],
     event: &Event,
     tracker: vrrp_engine::TrackerId,
 ) {
@@ -126,12 +137,28 @@ fn happen(
             let health = value.map_or(Health::Down, |value| Health::Value(value.into()));
             router.report(*now, tracker, health);
         }
-        Event::Reconfigure { second, priority, last } => {
+        Event::Reconfigure { second, priority, last, refresh_millis } => {
             let id = ids[usize::from(*second)];
-            if let Some(config) = site.config(id.vrid.get(), *priority, *last) {
+            if let Some(config) = site.config(id.vrid.get(), *priority, *last, *refresh_millis) {
                 router.reconfigure(*now, id, config).expect("the same virtual router");
             }
         }
+        // In a group, it would be a member no more.
+        Event::Replace { second, priority, starts } if !site.is_group => {
+            let id = ids[usize::from(*second)];
+            if let Some(config) = site.config(id.vrid.get(), *priority, 1, 0) {
+                router.remove(*now, id).expect("it is there");
+                router.start(*now);
+                while let Some((id, output)) = router.poll_output() {
+                    orders(&output, id, holds);
+                }
+                assert_eq!(router.add(1, config), Ok(id));
+                if *starts {
+                    router.start(*now);
+                }
+            }
+        }
+        Event::Replace { .. } => {}
         Event::LostAddress(vrid) => {
             router.handle_lost_address(*now, 1, Ipv4Addr::new(10, 0, *vrid, 100).into());
         }

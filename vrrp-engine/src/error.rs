@@ -73,6 +73,9 @@ pub enum ConfigError {
         /// The address.
         peer: IpAddr,
     },
+    /// An empty list of peers, which would send to a group what was to be sent to peers.
+    #[error("there are no peers to send to: name one, or do without a list")]
+    NoPeers,
     /// A peer given twice.
     #[error("peer {peer} is given twice")]
     DuplicatePeer {

@@ -73,6 +73,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! On a network the loop is: wait for the socket to be readable or for [`poll_timeout`](VrrpRouter::poll_timeout); hand in all
+//! packets that wait, and only then call [`handle_timeout`](VrrpRouter::handle_timeout), for an advertisement that has
+//! waited proves that its sender lives; then poll and carry out the output. It is in the README of the repository, a page long.
+//!
 //! # What it promises
 //!
 //! - A rejected packet changes a counter and nothing else: no deadline moves.
@@ -98,6 +102,7 @@
 //! | Send to peers instead of a group | [`ConfigBuilder::peers`]: nobody else is then listened to |
 //! | Announce more often, later, or slower | [`Announcements`] |
 //! | Notice that somebody removed a virtual address | [`VrrpRouter::handle_lost_address`] |
+//! | Start, stop, add, remove one of many | [`VrrpRouter::start_one`], [`shutdown_one`](VrrpRouter::shutdown_one), [`add`](VrrpRouter::add), [`remove`](VrrpRouter::remove) |
 //! | Be out of service | [`VrrpRouter::raise`], [`Fault::Operator`] |
 //! | Show its state (RFC 8347) | [`VrrpRouter::snapshots`], [`VrrpRouter::stats`] |
 //!

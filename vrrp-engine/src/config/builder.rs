@@ -20,6 +20,7 @@ pub struct ConfigBuilder {
     /// The values; those below are put in by [`build`](Self::build).
     draft: Config,
     addresses: Vec<IpAddr>,
+    peers: Option<Box<[UnicastPeer]>>,
     /// Those whose default depends on others.
     version: Option<Version>,
     group: Option<IpAddr>,
@@ -57,12 +58,13 @@ impl ConfigBuilder {
             accept_checksum: AcceptChecksum::default(),
             addresses: List::new(Family::V4, []),
         };
-        Self { draft, addresses, version: None, group: None, reassert: None, on_interval: None }
+        Self { draft, addresses, peers: None, version: None, group: None, reassert: None, on_interval: None }
     }
 
     pub(super) fn of(config: &Config) -> Self {
         Self {
             addresses: config.addresses().iter().collect(),
+            peers: Some(config.peers.clone()).filter(|peers| !peers.is_empty()),
             version: Some(config.version),
             group: Some(config.group),
             reassert: Some(config.reassert),
@@ -204,15 +206,21 @@ impl ConfigBuilder {
     }
 
     /// Has advertisements sent to each of these routers and taken from them alone, instead of to and from a group (default:
-    /// none). Each names the hop limits that its packets may arrive with.
+    /// none; an empty list is an error). Each names the hop limits that its packets may arrive with.
     pub fn peers(mut self, peers: impl IntoIterator<Item = UnicastPeer>) -> Self {
-        self.draft.peers = peers.into_iter().collect();
+        self.peers = Some(peers.into_iter().collect());
         self
     }
 
     /// Sets the TTL or hop limit that advertisements are sent to peers with (default 255). To a group, it is always 255.
     pub const fn hop_limit(mut self, hop_limit: u8) -> Self {
         self.draft.hop_limit = hop_limit;
+        self
+    }
+
+    /// Has advertisements sent to the group again, and to no peers.
+    pub fn no_peers(mut self) -> Self {
+        self.peers = None;
         self
     }
 
@@ -257,6 +265,7 @@ impl ConfigBuilder {
             reassert: self.reassert.unwrap_or(reassert),
             on_interval: self.on_interval.unwrap_or(on_interval),
             addresses: List::new(family, self.addresses),
+            peers: self.peers.unwrap_or_default(),
             ..self.draft
         })
     }
@@ -281,7 +290,12 @@ impl ConfigBuilder {
 
     /// Returns the group, which peers go before.
     fn check_endpoints(&self) -> Result<IpAddr, ConfigError> {
-        let Config { source, peers, hop_limit, .. } = &self.draft;
+        let Config { source, hop_limit, .. } = &self.draft;
+        let peers: &[UnicastPeer] = match &self.peers {
+            Some(peers) if peers.is_empty() => return Err(ConfigError::NoPeers),
+            Some(peers) => peers,
+            None => &[],
+        };
         if !is_host(*source) {
             return Err(ConfigError::Source { source_address: *source });
         }

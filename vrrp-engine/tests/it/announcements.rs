@@ -136,3 +136,48 @@ fn who_stops_being_master_stops_announcing() {
     }
     assert_eq!(router.poll_timeout(), None);
 }
+
+#[test]
+fn a_refresh_can_be_turned_on_and_off_while_it_is_master() {
+    let plan = Announcements::default().on_master(1, None);
+    let mut router = VirtualRouter::new(owner(1, plan));
+    router.start(Instant::EPOCH);
+    let with = |plan| owner(1, plan);
+    router.reconfigure(Instant::EPOCH, with(plan.refresh(10 * SECOND, 2))).unwrap();
+    assert_eq!(announced(&mut router, 25), [(0, 1, 1), (10_000, 1, 2), (20_000, 1, 2)]);
+    router.reconfigure(at(25 * SEC), with(plan)).unwrap();
+    assert_eq!(announced(&mut router, 60), []);
+}
+
+#[test]
+fn a_worse_master_takes_nothing_away_from_the_second_burst() {
+    let plan = Announcements::default().on_worse_master(0, None);
+    let mut router = VirtualRouter::new(builder(255).announcements(plan).build().unwrap());
+    router.start(Instant::EPOCH);
+    while router.poll_output().is_some() {}
+    for second in 1..5 {
+        router.handle_timeout(at(second * SEC));
+        router.handle_advertisement(at(second * SEC), ABOVE, &advert(9)).unwrap();
+        while router.poll_output().is_some() {}
+    }
+    assert_eq!(announced(&mut router, 60), [(5000, 2, 5)]);
+}
+
+#[test]
+fn a_caller_that_is_late_keeps_the_gap_too() {
+    let gap = Duration::from_millis(1);
+    let mut router = VirtualRouter::new(owner(50, Announcements::default().on_master(2, None).gap(gap)));
+    router.start(Instant::EPOCH);
+    let mut last = Instant::EPOCH;
+    while router.poll_output().is_some() {}
+    for _ in 0..99 {
+        let late = router.poll_timeout().unwrap() + 2 * gap;
+        router.handle_timeout(late);
+        let mut count = 0;
+        while let Some(output) = router.poll_output() {
+            count += usize::from(matches!(output, Output::Announce(_)));
+        }
+        assert!(count == 1 && late - last >= gap);
+        last = late;
+    }
+}

@@ -6,7 +6,7 @@ use vrrp_engine::{
     Announcements, Config, ConfigError, Fault, Health, Instant, OnAddressLoss, Output, State, Tracker,
     VirtualRouter, VrrpRouter,
 };
-use vrrp_proto::{AdvertInterval, Endpoints, Packet, Priority, Version, Vrid};
+use vrrp_proto::{AdvertInterval, Endpoints, Packet, Priority, UnicastPeer, Version, Vrid};
 
 use super::{
     ABOVE, Did, OURS, SEC, VIPS, advert, advert_of, at, builder, config, drain, master, started, transition,
@@ -347,4 +347,95 @@ fn a_snapshot_says_what_rfc_8347_asks_for() {
     assert_eq!(json["statistics"]["advertisement-rcvd"], 1);
     assert_eq!(json["addresses"][0], "192.0.2.100");
     assert_eq!(snapshot.to_string(), "virtual router 51: Backup, priority 100, Master 192.0.2.11, for 2.5s");
+}
+
+#[test]
+fn a_release_that_was_heard_is_followed_up_whatever_the_interval_becomes() {
+    let mut router = started(config(100));
+    router.handle_advertisement(at(2 * SEC), ABOVE, &advert(0)).unwrap();
+    let due = router.poll_timeout();
+    let slow = router.config().to_builder().interval(AdvertInterval::from_secs(10).unwrap());
+    router.reconfigure(at(2 * SEC), slow.build().unwrap()).unwrap();
+    assert_eq!(router.poll_timeout(), due);
+}
+
+#[test]
+fn a_backup_told_of_a_shorter_interval_waits_for_it_from_then_on() {
+    let slow = AdvertInterval::from_secs(30).unwrap();
+    let mut router = started(builder(100).interval(slow).build().unwrap());
+    router.handle_advertisement(at(SEC), ABOVE, &advert_of(Version::V2, 200, slow)).unwrap();
+    let fast = router.config().to_builder().interval(AdvertInterval::DEFAULT).build().unwrap();
+    router.reconfigure(at(20 * SEC), fast).unwrap();
+    assert_eq!(router.poll_timeout(), Some(at(20 * SEC + MASTER_DOWN)));
+}
+
+#[test]
+fn another_version_is_spoken_from_then_on_and_no_interval_of_the_old_one_is_kept() {
+    let slow = AdvertInterval::from_secs(100).unwrap();
+    let (mut router, now) = master(builder(100).interval(slow).build().unwrap());
+    router.handle_advertisement(now, ABOVE, &advert_of(Version::V2, 200, slow)).unwrap();
+    let v3 = router.config().to_builder().version(Version::V3).interval(AdvertInterval::DEFAULT);
+    router.reconfigure(now, v3.build().unwrap()).unwrap();
+    assert_eq!(router.master_interval(), AdvertInterval::DEFAULT);
+    while router.poll_output().is_some() {}
+    assert!(router.handle_advertisement(now, ABOVE, &advert_of(Version::V2, 200, slow)).is_err());
+}
+
+#[test]
+fn peers_that_change_while_an_advertisement_is_sent_all_get_it() {
+    let peers = |list: &[u8]| -> Vec<_> {
+        list.iter().map(|last| UnicastPeer::neighbour([192, 0, 2, *last].into())).collect()
+    };
+    let mut router = VirtualRouter::new(builder(255).peers(peers(&[20, 21, 22])).build().unwrap());
+    router.start(Instant::EPOCH);
+    orders(&mut router);
+    router.shutdown(at(SEC));
+    assert!(matches!(router.poll_output(), Some(Output::Advertise(_))));
+    assert!(matches!(router.poll_output(), Some(Output::Advertise(_))));
+    let fewer = router.config().to_builder().peers(peers(&[30])).build().unwrap();
+    router.reconfigure(at(SEC), fewer).unwrap();
+    let lines = orders(&mut router);
+    let expected = [
+        "advertise priority 0 to 192.0.2.30",
+        "release 192.0.2.100 and 1 more",
+        "Master -> Initialize: shut down",
+    ];
+    assert_eq!(lines, expected);
+    let none = builder(100).peers([]).build();
+    assert_eq!(none.unwrap_err(), ConfigError::NoPeers);
+}
+
+#[test]
+fn one_that_is_removed_is_not_started_again() {
+    let mut router = VrrpRouter::new();
+    let id = router.add(1, config(255)).unwrap();
+    router.start(Instant::EPOCH);
+    while router.poll_output().is_some() {}
+    router.remove(at(SEC), id).unwrap();
+    router.start(at(SEC));
+    let mut lines = Vec::new();
+    while let Some((_, output)) = router.poll_output() {
+        lines.push(output.to_string());
+    }
+    assert_eq!(lines.last().map(String::as_str), Some("Master -> Initialize: shut down"), "{lines:?}");
+    assert_eq!(router.poll_timeout(), None);
+}
+
+#[test]
+fn one_can_be_stopped_and_started_by_itself() {
+    let mut router = VrrpRouter::new();
+    let ids = [1, 2].map(|interface| router.add(interface, config(255)).unwrap());
+    router.start(Instant::EPOCH);
+    router.shutdown_one(at(SEC), ids[0]).unwrap();
+    assert_eq!(ids.map(|id| router.get(id).unwrap().state()), [State::Initialize, State::Master]);
+    router.start_one(at(SEC), ids[0]).unwrap();
+    assert_eq!(router.get(ids[0]).unwrap().state(), State::Master);
+}
+
+#[test]
+fn tracked_again_it_is_tracked_anew() {
+    let (mut router, ids) = tracking(&[(Tracker::weight(20).unwrap(), Health::Up)]);
+    let id = router.iter().next().unwrap().0;
+    router.track(at(SEC), id, ids[0], Tracker::weight(30).unwrap()).unwrap();
+    assert_eq!(only(&router).priority().get(), 130);
 }

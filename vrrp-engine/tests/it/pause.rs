@@ -100,3 +100,36 @@ fn a_clock_that_jumps_ahead_is_a_pause() {
     let snapshot = router.snapshot(at(9_999 * SEC));
     assert_eq!(snapshot.statistics.pauses, 1);
 }
+
+#[test]
+fn what_comes_first_after_a_pause_does_not_hide_it() {
+    type Call = fn(&mut VirtualRouter, vrrp_engine::Instant);
+    let calls: [Call; 3] = [
+        |router, now| router.set_weights(now, 20),
+        |router, now| router.reconfigure(now, router.config().clone()).unwrap(),
+        |router, now| router.handle_lost_address(now, super::VIPS[0].into()),
+    ];
+    for call in calls {
+        let (mut master, _) = master(config(100));
+        call(&mut master, at(MASTER_DOWN + 90 * SEC));
+        assert_eq!(master.state(), State::Backup);
+        assert!(drain(&mut master).iter().all(|did| !matches!(did, Did::Advertise(_) | Did::Announce)));
+        let mut backup = started(config(100));
+        call(&mut backup, at(MASTER_DOWN + 90 * SEC));
+        backup.handle_timeout(at(MASTER_DOWN + 90 * SEC));
+        assert_eq!((backup.state(), backup.stats().pauses), (State::Backup, 1));
+    }
+}
+
+#[test]
+fn a_machine_that_is_always_a_little_late_becomes_master_all_the_same() {
+    let interval = vrrp_proto::AdvertInterval::from_centis(1).unwrap();
+    let late = Duration::from_millis(11);
+    let config = builder(100).version(vrrp_proto::Version::V3).interval(interval).build().unwrap();
+    let mut router = started(config);
+    for _ in 0..3 {
+        let due = router.poll_timeout().unwrap();
+        router.handle_timeout(due + late);
+    }
+    assert_eq!(router.state(), State::Master);
+}

@@ -173,7 +173,50 @@ fn a_configuration_that_cannot_work_is_refused_by_name() {
     );
     assert_eq!(error(&[ABOVE, ABOVE], 255), ConfigError::DuplicatePeer { peer: ABOVE });
     assert_eq!(error(&[ABOVE], 0), ConfigError::HopLimit { hop_limit: 0 });
-    assert_eq!(error(&[], 64), ConfigError::HopLimit { hop_limit: 64 });
+    let to_group = builder(100).hop_limit(64).build();
+    assert_eq!(to_group.unwrap_err(), ConfigError::HopLimit { hop_limit: 64 });
     assert!(config(100).to_builder().build().is_ok());
     let _ = Vrid::new(1);
+}
+
+#[test]
+fn a_worse_master_that_dies_fell_silent() {
+    let mut router = delayed(Preempt::Delay(Duration::from_secs(300)));
+    router.handle_advertisement(at(2 * SEC), ABOVE, &advert(50)).unwrap();
+    router.handle_timeout(router.poll_timeout().unwrap());
+    assert_eq!(
+        drain(&mut router).pop(),
+        Some(transition("Backup -> Master: Master 192.0.2.11 (priority 50) fell silent"))
+    );
+}
+
+#[test]
+fn a_delay_can_be_changed_while_it_runs() {
+    for (new, expected) in [
+        (Preempt::HoldTime(Duration::from_secs(5)), Some(31)),
+        (Preempt::HoldTime(Duration::from_secs(60)), Some(62)),
+        (Preempt::Forbid, None),
+    ] {
+        let mut router = delayed(Preempt::HoldTime(Duration::from_secs(40)));
+        for second in 2..=30 {
+            router.handle_advertisement(at(second * SEC), ABOVE, &advert(50)).unwrap();
+        }
+        let changed = at(30 * SEC + SEC / 2);
+        let config = router.config().to_builder().preempt(new).build().unwrap();
+        router.reconfigure(changed, config).unwrap();
+        let mut second = 31;
+        while router.state() == State::Backup && second < 99 {
+            router.handle_advertisement(at(second * SEC), ABOVE, &advert(50)).unwrap();
+            while router.poll_timeout().is_some_and(|due| due < at((second + 1) * SEC)) {
+                router.handle_timeout(router.poll_timeout().unwrap());
+                if router.state() == State::Master {
+                    break;
+                }
+            }
+            second += 1;
+        }
+        let took_over = (router.state() == State::Master).then_some(second - 1);
+        assert_eq!(took_over, expected, "{new:?}");
+        assert_eq!(router.stats().pauses, 0);
+    }
 }

@@ -387,3 +387,47 @@ proptest! {
         prop_assert_eq!(masters(&site), settled, "it does not stay so");
     }
 }
+
+#[test]
+fn members_of_one_number_on_two_lans_agree_on_their_leader() {
+    let config = |last: u8, lan: u8, priority: u8| {
+        let source = IpAddr::from([10, 0, lan, last]);
+        let builder = Config::builder(Vrid::new(51).unwrap(), source, [IpAddr::from([10, 0, lan, 100])]);
+        builder.priority(Priority::new(priority)).build().unwrap()
+    };
+    let node = |last: u8, priorities: [u8; 2], order: [usize; 2]| {
+        let mut router = VrrpRouter::new();
+        let ids: Vec<_> = [1u8, 2]
+            .into_iter()
+            .zip(priorities)
+            .map(|(lan, priority)| router.add(lan.into(), config(last, lan, priority)).unwrap())
+            .collect();
+        let listed = order.map(|number| ids[number]);
+        let group = router.add_group(Instant::EPOCH, listed, MemberWeights::Ignore).unwrap();
+        Node { router, ids, group, trace: Vec::new() }
+    };
+    let nodes = vec![node(1, [200, 50], [0, 1]), node(2, [50, 200], [1, 0])];
+    let mut site = Site { nodes, wire: VecDeque::new(), now: Instant::EPOCH, cut: Vec::new() }.start();
+    site.run(30);
+    assert_eq!(site.states(), ONE_MASTER);
+    let settled = site.nodes.iter().map(|node| node.trace.len()).sum::<usize>();
+    site.run(300);
+    assert_eq!(site.nodes.iter().map(|node| node.trace.len()).sum::<usize>(), settled);
+}
+
+#[test]
+fn who_has_a_fault_of_his_own_says_so_when_it_is_over() {
+    let mut site = Site::new([&[(1, 100), (1, 100)], &[(2, 50), (2, 50)]]).start();
+    let (ids, now) = (site.nodes[0].ids.clone(), site.now);
+    let node = &mut site.nodes[0];
+    node.router.raise(now, ids[1], Fault::InterfaceDown).unwrap();
+    assert!(!node.router.get(ids[1]).unwrap().faults().contains(Fault::SyncGroup));
+    site.drain(0);
+    site.nodes[0].router.clear(now, ids[1], Fault::InterfaceDown).unwrap();
+    site.drain(0);
+    let trace = &site.nodes[0].trace;
+    assert!(
+        trace.contains(&"2 Fault -> Backup: no longer so: the interface is down".to_owned()),
+        "{trace:?}"
+    );
+}

@@ -239,8 +239,8 @@ impl VrrpRouter {
     /// When both packets and a timeout wait, hand in the packets first: see [`VirtualRouter::handle_timeout`].
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.timeline.advance(now);
-        // A virtual router may have more than one thing to do; the count is for the end of time, where deadlines do not move
-        // any more.
+        // At one moment a virtual router may have an advertisement, the end of a burst, a refresh and an announcement due, and
+        // after each it is due later; the count is for the end of time, where deadlines do not move any more.
         for _ in 0..self.members.len().saturating_mul(4) {
             let Some((_, place)) = self.earliest().filter(|(deadline, _)| *deadline <= now) else { break };
             self.paced(place, |router| router.handle_timeout(now));

@@ -76,9 +76,11 @@ impl Settings {
             .priority(Priority::new(router.priority))
             .interval(self.interval)
             .preempt(self.preemption.into())
-            .peers(self.peers.iter().map(UnicastPeer::from))
             .hop_limit(self.hop_limit)
             .group(self.group_for(source));
+        if !self.peers.is_empty() {
+            config = config.peers(self.peers.iter().map(UnicastPeer::from));
+        }
         if let Some(version) = self.version {
             config = config.version(parse_version(version)?);
         }

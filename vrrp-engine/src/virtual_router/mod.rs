@@ -162,7 +162,7 @@ impl VirtualRouter {
     ///
     /// # Errors
     ///
-    /// [`Discard::NotRunning`] if it is neither Backup nor Master, a [`Violation`](vrrp_proto::Violation) if it is of
+    /// [`Discard::NotRunning`] if it is neither Backup nor Master, a [`Violation`] if it is of
     /// another version; it is counted.
     pub fn handle_advertisement(
         &mut self,

@@ -1,10 +1,21 @@
+//! Addresses: what they are, how an interface holds them, and how they are put there.
+
+mod assigned;
+mod virtual_address;
+
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr},
     str::FromStr,
 };
 
-use crate::message::{Attributes, Malformed};
+use nix::libc;
+
+pub use self::{
+    assigned::{AddressState, AssignedAddress},
+    virtual_address::{Lifetime, Scope, VirtualAddress},
+};
+use crate::message::Malformed;
 
 /// An IP address with a prefix length, as an interface holds it.
 ///
@@ -55,6 +66,17 @@ impl Address {
         }
     }
 
+    /// Returns the highest address of an IPv4 subnet, which is its broadcast address (RFC 922 §7), `None` where the subnet
+    /// has none: of a `/31` or `/32`, and of IPv6.
+    pub fn subnet_broadcast(&self) -> Option<Ipv4Addr> {
+        match self.ip {
+            IpAddr::V4(ip) if self.prefix_len < 31 => {
+                Some((u32::from(ip) | (u32::MAX >> self.prefix_len)).into())
+            }
+            IpAddr::V4(_) | IpAddr::V6(_) => None,
+        }
+    }
+
     /// Tells whether the prefix is the whole address: `/32`, for IPv6 `/128`.
     pub(crate) fn is_host(&self) -> bool {
         self.prefix_len == host_prefix_len(self.ip)
@@ -99,89 +121,48 @@ pub enum AddressError {
     /// The IP is unspecified, multicast or broadcast.
     #[error("{0} cannot be the address of a host")]
     NotUnicast(IpAddr),
+    /// A label is empty, longer than 15 bytes or has a NUL, or is for an IPv6 address.
+    #[error("a label has 1 to 15 bytes, and is for IPv4 addresses only")]
+    Label,
+    /// A peer or broadcast address is of the other version of IP.
+    #[error("{0} is of the other version of IP")]
+    OtherFamily(IpAddr),
 }
 
-/// An address as an interface holds it now, listed by [`Netlink::addresses`](crate::Netlink::addresses).
+/// The versions of IP.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct AssignedAddress {
-    address: Address,
-    state: AddressState,
+pub(crate) enum Family {
+    V4,
+    V6,
 }
 
-impl AssignedAddress {
-    /// Returns the address.
-    pub fn address(&self) -> Address {
-        self.address
-    }
-
-    /// Returns the IP, host bits included.
-    pub fn ip(&self) -> IpAddr {
-        self.address.ip
-    }
-
-    /// Returns what it can be used for.
-    pub fn state(&self) -> AddressState {
-        self.state
-    }
-
-    /// Tells whether a socket can be bound to it: it is neither tentative nor a duplicate.
-    pub fn is_usable(&self) -> bool {
-        match self.state {
-            AddressState::Preferred | AddressState::Deprecated => true,
-            AddressState::Tentative | AddressState::Duplicate => false,
+impl Family {
+    pub(crate) fn of(ip: IpAddr) -> Self {
+        match ip {
+            IpAddr::V4(_) => Self::V4,
+            IpAddr::V6(_) => Self::V6,
         }
     }
 
-    /// Reads the payload of an `RTM_NEWADDR` (`struct ifaddrmsg`, linux/if_addr.h): the interface's index and the
-    /// address on it, if that is one [`Address`] can hold.
-    pub(crate) fn parse(payload: &[u8]) -> Result<Option<(u32, Self)>, Malformed> {
-        let (header, attributes) = payload.split_first_chunk::<8>().ok_or(Malformed)?;
-        let &[family, prefix_len, flags, _scope, index @ ..] = header;
-        let (mut local, mut peer, mut flags) = (None, None, u32::from(flags));
-        for attribute in Attributes::new(attributes) {
-            let attribute = attribute?;
-            match attribute.kind {
-                IFA_LOCAL => local = Some(attribute.value),
-                IFA_ADDRESS => peer = Some(attribute.value),
-                IFA_FLAGS => flags = u32::from_ne_bytes(attribute.array()?),
-                _ => {}
-            }
+    /// The number of the family in headers of netlink.
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            Self::V4 => libc::AF_INET as u8,
+            Self::V6 => libc::AF_INET6 as u8,
         }
-        let ip = local.or(peer);
-        let ip = match family {
-            AF_INET => <[u8; 4]>::try_from(ip.ok_or(Malformed)?).map(IpAddr::from),
-            AF_INET6 => <[u8; 16]>::try_from(ip.ok_or(Malformed)?).map(IpAddr::from),
-            _ => return Ok(None),
-        };
-        let address = Address::new(ip.map_err(|_| Malformed)?, prefix_len).ok();
-        let assigned = address.map(|address| Self { address, state: AddressState::of(flags) });
-        Ok(assigned.map(|assigned| (u32::from_ne_bytes(index), assigned)))
     }
-}
 
-/// What an assigned address can be used for (RFC 4862 §2). The kernel does not look for duplicates of IPv4 addresses.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "these are the states of RFC 4862, and its failure")]
-pub enum AddressState {
-    /// Everything.
-    Preferred,
-    /// Everything, but the kernel does not choose it as a source while there is another: its preferred lifetime is over,
-    /// or was 0 from the start, as that of a floating `/128`.
-    Deprecated,
-    /// Nothing yet: duplicate address detection goes on, for a second or two (`IFA_F_TENTATIVE`).
-    Tentative,
-    /// Nothing: duplicate address detection found another host that has it (`IFA_F_DADFAILED`).
-    Duplicate,
-}
-
-impl AddressState {
-    fn of(flags: u32) -> Self {
-        match flags {
-            flags if flags & IFA_F_DADFAILED != 0 => Self::Duplicate,
-            flags if flags & IFA_F_TENTATIVE != 0 => Self::Tentative,
-            flags if flags & IFA_F_DEPRECATED != 0 => Self::Deprecated,
-            _ => Self::Preferred,
+    /// Reads an address of the family as attributes hold it.
+    pub(crate) fn read(self, bytes: &[u8]) -> Result<IpAddr, Malformed> {
+        match self {
+            Self::V4 => <[u8; 4]>::try_from(bytes).map(IpAddr::from),
+            Self::V6 => <[u8; 16]>::try_from(bytes).map(IpAddr::from),
         }
+        .map_err(|_| Malformed)
+    }
+
+    pub(crate) fn from_number(number: u8) -> Option<Self> {
+        [Self::V4, Self::V6].into_iter().find(|family| family.number() == number)
     }
 }
 
@@ -199,15 +180,6 @@ fn host_prefix_len(ip: IpAddr) -> u8 {
         IpAddr::V6(_) => 128,
     }
 }
-
-const AF_INET: u8 = nix::libc::AF_INET as u8;
-const AF_INET6: u8 = nix::libc::AF_INET6 as u8;
-const IFA_ADDRESS: u16 = nix::libc::IFA_ADDRESS;
-const IFA_LOCAL: u16 = nix::libc::IFA_LOCAL;
-const IFA_FLAGS: u16 = nix::libc::IFA_FLAGS;
-const IFA_F_DADFAILED: u32 = nix::libc::IFA_F_DADFAILED;
-const IFA_F_DEPRECATED: u32 = nix::libc::IFA_F_DEPRECATED;
-const IFA_F_TENTATIVE: u32 = nix::libc::IFA_F_TENTATIVE;
 
 #[cfg(test)]
 mod tests {
@@ -256,35 +228,6 @@ mod tests {
     }
 
     #[test]
-    fn the_state_is_the_worst_of_the_flags() {
-        use AddressState::{Deprecated, Duplicate, Preferred, Tentative};
-
-        for (flags, state) in [
-            (0x80, Preferred),
-            (0x80 | 0x20, Deprecated),
-            (0x80 | 0x40, Tentative),
-            (0x80 | 0x40 | 0x20, Tentative),
-            (0x80 | 0x40 | 0x08, Duplicate),
-        ] {
-            assert_eq!(AddressState::of(flags), state, "{flags:#x}");
-        }
-    }
-
-    #[test]
-    fn the_wide_flags_go_before_the_narrow_ones() {
-        let header = [AF_INET6, 64, 0x80, 0, 2, 0, 0, 0];
-        let ip = [&[20, 0, 1, 0][..], &Ipv6Addr::LOCALHOST.octets()].concat();
-        let flags = [&[8, 0, 8, 0][..], &0xc0_u32.to_ne_bytes()].concat();
-        let payload = [&header[..], &ip, &flags].concat();
-
-        let (_, assigned) = AssignedAddress::parse(&payload).unwrap().unwrap();
-
-        assert_eq!(assigned.address().to_string(), "::1/64");
-        assert_eq!(assigned.state(), AddressState::Tentative);
-        assert!(!assigned.is_usable());
-    }
-
-    #[test]
     fn link_local_addresses_are_told_apart() {
         for (text, local) in [
             ("fe80::1/64", true),
@@ -294,6 +237,22 @@ mod tests {
             ("10.0.0.1", false),
         ] {
             assert_eq!(text.parse::<Address>().unwrap().is_link_local(), local, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_broadcast_address_is_the_highest_of_the_subnet() {
+        for (text, broadcast) in [
+            ("10.0.0.1/24", Some([10, 0, 0, 255])),
+            ("10.0.0.1/0", Some([255; 4])),
+            ("10.0.0.1/30", Some([10, 0, 0, 3])),
+            ("10.0.0.1/31", None),
+            ("10.0.0.1/32", None),
+            ("2001:db8::1/64", None),
+        ] {
+            let address: Address = text.parse().unwrap();
+
+            assert_eq!(address.subnet_broadcast(), broadcast.map(Ipv4Addr::from), "{text}");
         }
     }
 

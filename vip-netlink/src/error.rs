@@ -2,7 +2,7 @@ use std::{error, fmt, io, net::IpAddr};
 
 use nix::libc;
 
-use crate::{address::Address, link::Name};
+use crate::{address::Address, link::Name, message::Malformed};
 
 /// Why the kernel, or this crate on its behalf, refused an operation.
 ///
@@ -137,7 +137,9 @@ pub enum ErrorKind {
 pub(crate) enum Operation {
     OpenNetlink,
     FindInterface(Box<str>),
+    ListInterfaces,
     ListAddresses(Name),
+    ListOwned,
     Add(Address, Name),
     Remove(Address, Name),
     OpenAnnouncer(Name),
@@ -160,6 +162,8 @@ impl fmt::Display for Operation {
         match self {
             Self::OpenNetlink => write!(f, "open a netlink socket"),
             Self::FindInterface(name) => write!(f, "look up interface {name}"),
+            Self::ListInterfaces => write!(f, "list the interfaces"),
+            Self::ListOwned => write!(f, "list the addresses that are ours"),
             Self::ListAddresses(name) => write!(f, "list the addresses of {name}"),
             Self::Add(address, name) => write!(f, "add {address} to {name}"),
             Self::Remove(address, name) => write!(f, "remove {address} from {name}"),
@@ -174,10 +178,22 @@ impl fmt::Display for Operation {
 }
 
 /// Why an operation failed, before it is known which one it was.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Failure {
     pub(crate) cause: Cause,
     pub(crate) kernel_message: Option<Box<str>>,
+}
+
+impl Failure {
+    pub(crate) fn is(&self, errno: i32) -> bool {
+        self.cause.os_error().and_then(io::Error::raw_os_error) == Some(errno)
+    }
+}
+
+impl From<Malformed> for Failure {
+    fn from(Malformed: Malformed) -> Self {
+        Cause::Malformed.into()
+    }
 }
 
 impl From<Cause> for Failure {
@@ -188,19 +204,19 @@ impl From<Cause> for Failure {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        Cause::Os(error).into()
+        Cause::Os(SystemError(error)).into()
     }
 }
 
 impl From<nix::Error> for Failure {
     fn from(errno: nix::Error) -> Self {
-        Cause::Os(errno.into()).into()
+        io::Error::from(errno).into()
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Cause {
-    Os(io::Error),
+    Os(SystemError),
     TimedOut,
     Malformed,
     KeptChanging,
@@ -218,10 +234,23 @@ pub(crate) enum Cause {
     OtherPrefixLength(Address),
 }
 
+/// An error of the operating system, which can be told to everybody whom it concerns.
+#[derive(Debug)]
+pub(crate) struct SystemError(io::Error);
+
+impl Clone for SystemError {
+    fn clone(&self) -> Self {
+        Self(match self.0.raw_os_error() {
+            Some(errno) => io::Error::from_raw_os_error(errno),
+            None => self.0.kind().into(),
+        })
+    }
+}
+
 impl Cause {
     fn os_error(&self) -> Option<&io::Error> {
         match self {
-            Self::Os(error) => Some(error),
+            Self::Os(SystemError(error)) => Some(error),
             Self::TimedOut
             | Self::Malformed
             | Self::KeptChanging
@@ -239,7 +268,7 @@ impl Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Os(error) => match error.raw_os_error() {
+            Self::Os(SystemError(error)) => match error.raw_os_error() {
                 Some(errno) => write_lower_case(f, nix::Error::from_raw(errno).desc()),
                 None => write!(f, "{error}"),
             },
@@ -304,8 +333,8 @@ mod tests {
             ),
             (
                 Operation::Remove(address, eth0).failed(Failure {
-                    cause: Cause::Os(os(libc::ENODEV)),
                     kernel_message: Some("ipv4: Device not found".into()),
+                    ..os(libc::ENODEV).into()
                 }),
                 "cannot remove 10.0.0.1/24 from eth0: no such device (ipv4: Device not found)",
                 ErrorKind::NoSuchInterface,

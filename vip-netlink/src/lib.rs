@@ -61,13 +61,14 @@ mod link;
 mod message;
 mod netlink;
 mod packet;
+mod socket;
 mod vrrp_socket;
 
-pub use address::{Address, AddressError, AddressState, AssignedAddress};
+pub use address::{Address, AddressError, AddressState, AssignedAddress, Lifetime, Scope, VirtualAddress};
 pub use announce::Announcer;
 pub use error::{Error, ErrorKind};
 pub use link::{Interface, Ipv6Role};
-pub use netlink::{Change, Netlink};
+pub use netlink::{Batch, Change, Netlink, Owner};
 pub use packet::Packet;
 pub use vrrp_socket::{Protocol, Reception, VrrpSocket};
 

@@ -1,6 +1,9 @@
 use std::fmt;
 
-use crate::message::{Attributes, Malformed};
+use crate::message::{
+    Malformed,
+    read::{Attributes, find},
+};
 
 /// A network interface as it was when [`Netlink::interface`](crate::Netlink::interface) looked.
 ///
@@ -107,23 +110,13 @@ impl Ipv6Role {
     /// Reads an `IFLA_AF_SPEC`: the kernel's settings of the interface, family by family.
     fn parse(families: &[u8]) -> Result<Self, Malformed> {
         let Some(inet6) = find(families, AF_INET6)? else { return Ok(Self::Host) };
-        let Some(conf) = find(inet6, IFLA_INET6_CONF)? else { return Ok(Self::Host) };
+        let Some(conf) = find(inet6.value, IFLA_INET6_CONF)? else { return Ok(Self::Host) };
         // An array of numbers, of which DEVCONF_FORWARDING (linux/ipv6.h) is the first.
-        match conf.first_chunk::<4>() {
+        match conf.value.first_chunk::<4>() {
             Some(forwarding) if *forwarding != [0; 4] => Ok(Self::Router),
             Some(_) | None => Ok(Self::Host),
         }
     }
-}
-
-fn find(attributes: &[u8], kind: u16) -> Result<Option<&[u8]>, Malformed> {
-    for attribute in Attributes::new(attributes) {
-        let attribute = attribute?;
-        if attribute.kind == kind {
-            return Ok(Some(attribute.value));
-        }
-    }
-    Ok(None)
 }
 
 /// An interface's name, kept inline: at most 15 bytes (`IFNAMSIZ`, linux/if.h).

@@ -1,6 +1,6 @@
 //! Addresses come, are seen, and go.
 
-use std::{collections::HashSet, net::Ipv4Addr, process::Command, thread};
+use std::{collections::HashSet, fs, net::Ipv4Addr, process::Command, thread};
 
 use lab::Lan;
 use vip_netlink::{Address, AssignedAddress, Change, ErrorKind, Netlink};
@@ -121,15 +121,22 @@ pub(crate) fn expect_not_torn(mut host: Host, going: &[Address], staying: &[Addr
     }
 }
 
-pub(crate) fn the_first_of_a_subnet_takes_the_others_along() {
+pub(crate) fn the_first_of_a_subnet_leaves_the_others_where_they_are() {
     let (_lan, mut host) = lone_host();
-    for vip in ["10.0.0.10/24", "10.0.0.11/32"] {
-        host.netlink.add(&host.eth0, address(vip)).unwrap();
+    let setting = "/proc/sys/net/ipv4/conf/eth0/promote_secondaries";
+    for before in ["0", "1"] {
+        host.namespace.run(|| fs::write(setting, before)).unwrap().unwrap();
+        for vip in ["10.0.0.1/24", "10.0.0.10/24", "10.0.0.11/32"] {
+            host.netlink.add(&host.eth0, address(vip)).unwrap();
+        }
+
+        host.netlink.remove(&host.eth0, address("10.0.0.1/24")).unwrap();
+
+        assert_eq!(sorted(host.addresses()), ["10.0.0.10/24", "10.0.0.11/32"]);
+        let after = host.namespace.run(|| fs::read_to_string(setting)).unwrap().unwrap();
+        assert_eq!(after.trim(), before, "the setting is as it was");
+        host.netlink.remove(&host.eth0, address("10.0.0.10/24")).unwrap();
     }
-
-    host.netlink.remove(&host.eth0, address("10.0.0.1/24")).unwrap();
-
-    assert_eq!(host.addresses(), ["10.0.0.11/32"]);
 }
 
 pub(crate) fn what_is_added_is_what_iproute2_shows() {

@@ -22,7 +22,7 @@ fn main() -> std::process::ExitCode {
         addresses::an_interface_without_addresses_has_an_empty_list,
         addresses::a_thousand_addresses_are_listed,
         addresses::a_list_read_while_others_change_addresses_is_not_torn,
-        addresses::the_first_of_a_subnet_takes_the_others_along,
+        addresses::the_first_of_a_subnet_leaves_the_others_where_they_are,
         addresses::what_is_added_is_what_iproute2_shows,
         addresses::what_iproute2_adds_is_listed,
         addresses_v6::what_is_added_is_listed_until_removed,

@@ -1,0 +1,159 @@
+//! Many changes in one go.
+
+use nix::libc;
+
+use super::{Change, Netlink, Owner};
+use crate::{
+    address::VirtualAddress,
+    error::{Error, Failure, Operation},
+    link::{Interface, Name},
+    socket::Envelope,
+};
+
+/// Changes to be made one after the other, in as few system calls as possible.
+///
+/// ```no_run
+/// # use vip_netlink::{Address, Batch, Change, Netlink};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut netlink = Netlink::open()?;
+/// let eth0 = netlink.interface("eth0")?;
+/// let mut batch = Batch::new();
+/// for last in 1..=200 {
+///     batch.add(&eth0, Address::new([198, 51, 100, last], 32)?);
+/// }
+/// for result in netlink.carry_out(&batch) {
+///     if let Err(error) = result {
+///         eprintln!("{error}");
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    requests: Vec<Request>,
+}
+
+impl Batch {
+    /// Begins without any.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Puts an address on an interface, as [`Netlink::add`] does.
+    pub fn add(&mut self, interface: &Interface, address: impl Into<VirtualAddress>) -> &mut Self {
+        self.push(Request::AddAddress(Place::of(interface), address.into()))
+    }
+
+    /// Takes an address off an interface, as [`Netlink::remove`] does.
+    pub fn remove(&mut self, interface: &Interface, address: impl Into<VirtualAddress>) -> &mut Self {
+        self.push(Request::RemoveAddress(Place::of(interface), address.into()))
+    }
+
+    /// Returns how many changes there are.
+    pub fn len(&self) -> usize {
+        self.requests.len()
+    }
+
+    /// Tells whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.requests.is_empty()
+    }
+
+    pub(super) fn push(&mut self, request: Request) -> &mut Self {
+        self.requests.push(request);
+        self
+    }
+
+    pub(super) fn requests(&self) -> &[Request] {
+        &self.requests
+    }
+}
+
+impl Netlink {
+    /// Makes the changes of a batch, in its order, and returns what became of each. Needs `CAP_NET_ADMIN`.
+    ///
+    /// One that fails does not keep the others from being made. The kernel takes about a hundred in a system call; what it
+    /// does for others meanwhile is between them, so a batch is not atomic.
+    ///
+    /// # Errors
+    ///
+    /// Each change has its own, as if it were the only one. After [`TimedOut`](crate::ErrorKind::TimedOut) or
+    /// [`Busy`](crate::ErrorKind::Busy) it is not known whether it was made; trying it again does no harm.
+    pub fn carry_out(&mut self, batch: &Batch) -> Vec<Result<Change, Error>> {
+        let requests = batch.requests();
+        let guard = self.keep_secondaries(requests);
+        let owner = self.owner;
+        let outcomes = self.socket.batch(requests.len(), |index, envelope| {
+            if let Some(request) = requests.get(index) {
+                request.write(envelope, owner);
+            }
+        });
+        let mut results: Vec<_> =
+            requests.iter().zip(outcomes).map(|(request, outcome)| request.change(outcome)).collect();
+        self.make_usable(requests, &mut results);
+        self.restore_secondaries(guard);
+        let named = |(request, result): (&Request, Result<_, Failure>)| {
+            result.map_err(|failure| request.operation().failed(failure))
+        };
+        requests.iter().zip(results).map(named).collect()
+    }
+
+    /// Makes one change.
+    pub(super) fn carry_out_one(&mut self, request: Request) -> Result<Change, Error> {
+        let mut results = self.carry_out(&Batch { requests: vec![request] });
+        results.pop().unwrap_or(Ok(Change::AlreadySo))
+    }
+}
+
+/// One change.
+#[derive(Clone, Debug)]
+pub(super) enum Request {
+    AddAddress(Place, VirtualAddress),
+    RemoveAddress(Place, VirtualAddress),
+}
+
+impl Request {
+    pub(super) fn write(&self, envelope: Envelope<'_>, owner: Owner) {
+        match self {
+            Self::AddAddress(place, address) => address.write_add(envelope, place.index, owner),
+            Self::RemoveAddress(place, address) => address.write_remove(envelope, place.index),
+        }
+    }
+
+    /// The `errno` by which the kernel says that it is so already.
+    fn already_so(&self) -> i32 {
+        match self {
+            Self::AddAddress(..) => libc::EEXIST,
+            Self::RemoveAddress(..) => libc::EADDRNOTAVAIL,
+        }
+    }
+
+    fn operation(&self) -> Operation {
+        match self {
+            Self::AddAddress(place, address) => Operation::Add(address.address(), place.name),
+            Self::RemoveAddress(place, address) => Operation::Remove(address.address(), place.name),
+        }
+    }
+
+    pub(super) fn change(&self, outcome: Result<(), Failure>) -> Result<Change, Failure> {
+        match outcome {
+            Ok(()) => Ok(Change::Made),
+            Err(failure) if failure.is(self.already_so()) => Ok(Change::AlreadySo),
+            Err(failure) => Err(failure),
+        }
+    }
+}
+
+/// An interface, as far as requests and errors need it.
+#[derive(Copy, Clone, Debug)]
+pub(super) struct Place {
+    pub(super) index: u32,
+    pub(super) name: Name,
+}
+
+impl Place {
+    pub(super) fn of(interface: &Interface) -> Self {
+        Self { index: interface.index(), name: interface.short_name() }
+    }
+}

@@ -6,7 +6,7 @@ use std::{
 };
 
 use vip_netlink::{
-    Address, Announcer, AssignedAddress, Change, ErrorKind, Interface, Netlink, Protocol, Reception,
+    Address, Announcer, AssignedAddress, Batch, Change, ErrorKind, Interface, Netlink, Protocol, Reception,
     VrrpSocket,
 };
 use vrrp_engine::{Advertise, Announce};
@@ -107,12 +107,11 @@ impl Hands {
     }
 
     pub(crate) fn acquire(&mut self, vrid: Vrid) -> Result<(), vip_netlink::Error> {
+        let mut batch = Batch::new();
         for address in of(&self.virtual_addresses, vrid).flat_map(|addresses| &addresses.list) {
-            match self.netlink.add(&self.interface, *address)? {
-                Change::Made | Change::AlreadySo => {}
-            }
+            batch.add(&self.interface, *address);
         }
-        Ok(())
+        self.netlink.carry_out(&batch).into_iter().try_for_each(|result| result.map(drop))
     }
 
     pub(crate) fn release(
@@ -120,14 +119,19 @@ impl Hands {
         vrid: Vrid,
         log: &mut dyn FnMut(Event),
     ) -> Result<(), vip_netlink::Error> {
+        let (mut batch, mut floating) = (Batch::new(), Vec::new());
         for addresses in of(&self.virtual_addresses, vrid) {
             for address in addresses.list.iter().copied().filter(|address| !addresses.are_own(*address)) {
-                match self.netlink.remove(&self.interface, address) {
-                    Ok(Change::Made) => log(Event::Released(address)),
-                    Ok(Change::AlreadySo) => {}
-                    Err(error) if error.kind() == ErrorKind::NotPermitted => return Err(error),
-                    Err(error) => log(Event::Problem(error)),
-                }
+                batch.remove(&self.interface, address);
+                floating.push(address);
+            }
+        }
+        for (address, result) in floating.into_iter().zip(self.netlink.carry_out(&batch)) {
+            match result {
+                Ok(Change::Made) => log(Event::Released(address)),
+                Ok(Change::AlreadySo) => {}
+                Err(error) if error.kind() == ErrorKind::NotPermitted => return Err(error),
+                Err(error) => log(Event::Problem(error)),
             }
         }
         Ok(())

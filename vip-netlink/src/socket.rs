@@ -144,7 +144,7 @@ impl RequestSocket {
         &mut self,
         flags: u16,
         write: impl FnOnce(Envelope<'_>),
-        on_data: &mut dyn FnMut(u16, &[u8]) -> Result<(), Malformed>,
+        on_data: OnData<'_>,
     ) -> Result<Dump, Failure> {
         let deadline = Instant::now() + TIMEOUT;
         self.sequence = self.sequence.wrapping_add(1);
@@ -193,6 +193,9 @@ impl<'w> Envelope<'w> {
         self.writer.message(kind, self.flags | flags, self.sequence, payload);
     }
 }
+
+/// Takes the kind and payload of an object.
+type OnData<'d> = &'d mut dyn FnMut(u16, &[u8]) -> Result<(), Malformed>;
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 enum Dump {

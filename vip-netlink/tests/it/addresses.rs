@@ -3,7 +3,9 @@
 use std::{collections::HashSet, fs, net::Ipv4Addr, process::Command, thread};
 
 use lab::Lan;
-use vip_netlink::{Address, AssignedAddress, Change, ErrorKind, Netlink};
+use vip_netlink::{
+    Address, AssignedAddress, Batch, Change, ErrorKind, Lifetime, Netlink, Owner, Scope, VirtualAddress,
+};
 
 use crate::support::{Host, address, texts};
 
@@ -169,6 +171,124 @@ pub(crate) fn what_iproute2_adds_is_listed() {
 
     let listed = host.addresses();
     assert_eq!(sorted(listed), ["10.0.0.1/24", "192.0.2.10/24", "192.0.2.20/32"]);
+}
+
+pub(crate) fn a_batch_tells_what_became_of_each_change() {
+    let (_lan, mut host) = lone_host();
+    host.netlink.add(&host.eth0, address("198.18.0.7/32")).unwrap();
+    let (mut additions, mut removals) = (Batch::new(), Batch::new());
+    for vip in many(250) {
+        additions.add(&host.eth0, vip);
+        removals.remove(&host.eth0, vip);
+    }
+    additions.add(&host.eth0, address("2001:db8::1")); // IPv6 is disabled there.
+    additions.remove(&host.eth0, address("10.9.9.9/32"));
+
+    let added = host.netlink.carry_out(&additions);
+    let listed = host.addresses().len();
+    let removed = host.netlink.carry_out(&removals);
+
+    for (index, result) in added.iter().enumerate() {
+        match (index, result) {
+            (7 | 251, result) => assert_eq!(*result.as_ref().unwrap(), Change::AlreadySo, "{index}"),
+            (250, result) => assert_eq!(result.as_ref().unwrap_err().kind(), ErrorKind::Unsuitable),
+            (_, result) => assert_eq!(*result.as_ref().unwrap(), Change::Made, "{index}"),
+        }
+    }
+    assert_eq!((added.len(), listed, removed.len()), (252, 251, 250));
+    assert!(removed.iter().all(|result| matches!(result, Ok(Change::Made))));
+    assert_eq!(host.addresses(), ["10.0.0.1/24"]);
+}
+
+pub(crate) fn a_batch_of_nothing_but_failures_tells_each() {
+    let (_lan, mut host) = lone_host();
+    let mut batch = Batch::new();
+    for vip in many(1000) {
+        batch.remove(&host.eth0, vip);
+    }
+
+    let results = host.netlink.carry_out(&batch);
+
+    assert_eq!(results.len(), 1000);
+    assert!(results.iter().all(|result| matches!(result, Ok(Change::AlreadySo))));
+}
+
+pub(crate) fn an_address_is_held_as_it_was_asked_for() {
+    let Some(ip) = lab::need("ip") else { return };
+    let (_lan, mut host) = lone_host();
+    let vip = |text: &str| VirtualAddress::from(address(text));
+    let all = [
+        vip("192.0.2.10/24").label("eth0:vip").unwrap().broadcast([192, 0, 2, 255].into()).unwrap(),
+        vip("192.0.2.20/32").peer([203, 0, 113, 1]).unwrap().scope(Scope::LINK),
+        vip("198.51.100.7/24").no_prefix_route().preferred_lifetime(Lifetime::Seconds(0)),
+    ];
+
+    let added = all.map(|one| host.netlink.add(&host.eth0, one).unwrap());
+    let again = all.map(|one| host.netlink.add(&host.eth0, one).unwrap());
+
+    assert_eq!((added, again), ([Change::Made; 3], [Change::AlreadySo; 3]));
+    let show = |words: &[&str]| {
+        let output = host.namespace.run(|| Command::new(&ip).arg("-json").args(words).output());
+        serde_json::from_slice::<serde_json::Value>(&output.unwrap().unwrap().stdout).unwrap()
+    };
+    let shown = show(&["-4", "address", "show", "dev", "eth0"]);
+    let find = |local: &str| {
+        let mut entries = shown[0]["addr_info"].as_array().unwrap().iter();
+        entries.find(|entry| entry["local"] == local).unwrap().clone()
+    };
+    let first = find("192.0.2.10");
+    assert_eq!((&first["label"], &first["broadcast"]), (&"eth0:vip".into(), &"192.0.2.255".into()));
+    let second = find("192.0.2.20");
+    assert_eq!((&second["address"], &second["prefixlen"]), (&"203.0.113.1".into(), &32.into()));
+    assert_eq!(second["scope"], "link");
+    let third = find("198.51.100.7");
+    assert_eq!((&third["noprefixroute"], &third["deprecated"]), (&true.into(), &true.into()));
+    let routes = show(&["-4", "route", "show", "dev", "eth0"]);
+    let routes = routes.as_array().unwrap().iter().map(|route| route["dst"].as_str().unwrap());
+    assert_eq!(routes.collect::<HashSet<_>>(), HashSet::from(["10.0.0.0/24", "192.0.2.0/24", "203.0.113.1"]));
+
+    let listed = host.netlink.addresses(&host.eth0).unwrap();
+    let listed = |text: &str| *listed.iter().find(|one| one.address() == address(text)).unwrap();
+    assert_eq!(listed("192.0.2.10/24").label(), Some("eth0:vip"));
+    assert_eq!(listed("192.0.2.20/32").peer(), Some([203, 0, 113, 1].into()));
+    assert_eq!(listed("192.0.2.20/32").scope(), Scope::LINK);
+
+    let removed = all.map(|one| host.netlink.remove(&host.eth0, one).unwrap());
+    assert_eq!(removed, [Change::Made; 3]);
+    assert_eq!(host.addresses(), ["10.0.0.1/24"]);
+}
+
+pub(crate) fn what_a_predecessor_left_is_adopted_or_removed() {
+    let (_lan, mut host) = lone_host();
+    let lo = host.netlink.interface("lo").unwrap();
+    let Some(ip) = lab::need("ip") else { return };
+    let foreign = || Command::new(&ip).args(["address", "add", "192.0.2.99/24", "dev", "eth0"]).status();
+    assert!(host.namespace.run(foreign).unwrap().unwrap().success());
+    let other = Owner::new(200).unwrap();
+    let mut of_another = host.namespace.run(Netlink::open).unwrap().unwrap().with_owner(other);
+    of_another.add(&host.eth0, address("192.0.2.77/32")).unwrap();
+    for vip in ["192.0.2.10/24", "192.0.2.11/24", "192.0.2.12/32"] {
+        host.netlink.add(&host.eth0, address(vip)).unwrap();
+    }
+    host.netlink.add(&lo, address("192.0.2.10/24")).unwrap();
+    let mut successor = host.namespace.run(Netlink::open).unwrap().unwrap();
+
+    let kept = successor
+        .adopt(|left| left.interface() == host.eth0.index() && left.address() != address("192.0.2.11/24"))
+        .unwrap();
+
+    assert_eq!(sorted(texts(&kept)), ["192.0.2.10/24", "192.0.2.12/32"]);
+    let foreign = ["10.0.0.1/24", "192.0.2.77/32", "192.0.2.99/24"].map(str::to_owned);
+    let ours = ["192.0.2.10/24", "192.0.2.12/32"].map(str::to_owned);
+    assert_eq!(sorted(host.addresses()), sorted([&foreign[..], &ours[..]].concat()));
+    assert_eq!(texts(&successor.addresses(&lo).unwrap()), ["127.0.0.1/8"]);
+
+    successor.flush().unwrap();
+
+    assert_eq!(sorted(host.addresses()), foreign);
+    let left = of_another.adopt(|_| true).unwrap();
+    assert_eq!(texts(&left), ["192.0.2.77/32"]);
+    assert_eq!(left[0].owner(), Some(other));
 }
 
 fn lone_host() -> (Lan, Host) {

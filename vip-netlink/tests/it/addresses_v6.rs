@@ -7,7 +7,9 @@ use std::{
 };
 
 use lab::Lan;
-use vip_netlink::{Address, AddressState, AssignedAddress, Change, ErrorKind};
+use vip_netlink::{
+    Address, AddressState, AssignedAddress, Batch, Change, ErrorKind, Netlink, Owner, VirtualAddress,
+};
 
 use crate::{
     addresses::expect_not_torn,
@@ -124,6 +126,49 @@ pub(crate) fn another_prefix_length_is_an_error_that_says_which() {
     );
     assert_eq!(removed, Change::AlreadySo);
     assert!(host.addresses().contains(&"2001:db8::1/64".to_owned()));
+}
+
+pub(crate) fn a_batch_looks_after_those_that_were_there() {
+    use Change::{AlreadySo, Made};
+
+    let (_lan, mut host) = lone_host();
+    let Some(ip) = lab::need("ip") else { return };
+    detect_duplicates(&host);
+    for words in ["2001:db8::10/64", "2001:db8::11/64"] {
+        let add = || Command::new(&ip).args(["address", "add", words, "dev", "eth0"]).status();
+        assert!(host.namespace.run(add).unwrap().unwrap().success());
+    }
+    let mut batch = Batch::new();
+    for vip in ["2001:db8::10/64", "2001:db8::11/128", "2001:db8::12", "2001:db8::1/64"] {
+        batch.add(&host.eth0, address(vip));
+    }
+    batch.add(&host.eth0, VirtualAddress::from(address("2001:db8::13/64")).detect_duplicates());
+
+    let results = host.netlink.carry_out(&batch);
+
+    let results = results.into_iter().map(|result| result.map_err(|error| error.kind()));
+    let unsuitable = Err(ErrorKind::Unsuitable);
+    assert_eq!(results.collect::<Vec<_>>(), [Ok(Made), unsuitable, Ok(Made), Ok(AlreadySo), Ok(Made)]);
+    assert_eq!(find(&mut host, "2001:db8::10").state(), AddressState::Preferred);
+    assert_eq!(find(&mut host, "2001:db8::11").state(), AddressState::Tentative);
+    assert_eq!(find(&mut host, "2001:db8::13").state(), AddressState::Tentative);
+}
+
+pub(crate) fn what_a_predecessor_left_is_removed() {
+    let (_lan, mut host) = lone_host();
+    for vip in ["2001:db8::10", "2001:db8::11/64"] {
+        host.netlink.add(&host.eth0, address(vip)).unwrap();
+    }
+    let other = Owner::new(200).unwrap();
+    let mut of_another = host.namespace.run(Netlink::open).unwrap().unwrap().with_owner(other);
+    of_another.add(&host.eth0, address("2001:db8::12")).unwrap();
+    let mut successor = host.namespace.run(Netlink::open).unwrap().unwrap();
+
+    successor.flush().unwrap();
+
+    let mut left = host.addresses();
+    left.sort();
+    assert_eq!(left, ["10.0.0.1/24", "2001:db8::12/128", "fe80::ff:fe00:1/64"]);
 }
 
 pub(crate) fn where_ipv6_is_disabled_the_error_says_so() {

@@ -95,16 +95,15 @@ impl RequestSocket {
         mut write: impl FnMut(usize, Envelope<'_>),
     ) -> Vec<Result<(), Failure>> {
         let mut results = Vec::with_capacity(count);
-        for start in (0..count).step_by(AT_ONCE) {
-            let end = count.min(start + AT_ONCE);
-            let first = self.sequence.wrapping_add(1);
+        while results.len() < count {
+            let (start, first) = (results.len(), self.sequence.wrapping_add(1));
             self.writer.clear();
-            for index in start..end {
-                let flags = if index + 1 == end { NLM_F_ACK } else { 0 };
+            while results.len() < count.min(start + AT_ONCE) && self.writer.bytes().len() < ENOUGH {
                 self.sequence = self.sequence.wrapping_add(1);
-                write(index, Envelope::new(&mut self.writer, flags, self.sequence));
+                write(results.len(), Envelope::new(&mut self.writer, 0, self.sequence));
+                results.push(Ok(()));
             }
-            results.resize_with(end, || Ok(()));
+            self.writer.acknowledge_last();
             self.exchange(first, results.get_mut(start..).unwrap_or_default());
         }
         results
@@ -273,5 +272,7 @@ const DUMP_ATTEMPTS: u32 = 8;
 pub(crate) const BUFFER_LEN: usize = 64 * 1024;
 /// Requests in one system call: if all of them fail, their answers fit into the receive buffer.
 const AT_ONCE: usize = 100;
+/// Bytes after which no more requests are put into a system call: far less than a send buffer takes.
+const ENOUGH: usize = 32 * 1024;
 /// linux/netlink.h.
 const NETLINK_GET_STRICT_CHK: i32 = 12;

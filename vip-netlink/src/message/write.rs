@@ -6,6 +6,8 @@ use super::align;
 #[derive(Debug, Default)]
 pub(crate) struct Writer {
     bytes: Vec<u8>,
+    /// Where the last message begins.
+    last: usize,
 }
 
 impl Writer {
@@ -18,6 +20,7 @@ impl Writer {
         payload: impl FnOnce(&mut Payload<'_>),
     ) {
         let start = self.bytes.len();
+        self.last = start;
         self.bytes.extend([0; 4]);
         for part in [kind, flags | NLM_F_REQUEST] {
             self.bytes.extend(part.to_ne_bytes());
@@ -30,12 +33,21 @@ impl Writer {
         pad(&mut self.bytes, start);
     }
 
+    /// Asks for an answer to the last message even if nothing is wrong with it.
+    pub(crate) fn acknowledge_last(&mut self) {
+        let flags = self.last + 6;
+        if let Some([low, high]) = self.bytes.get(flags..).and_then(|bytes| bytes.first_chunk().copied()) {
+            put(&mut self.bytes, flags, (u16::from_ne_bytes([low, high]) | NLM_F_ACK).to_ne_bytes());
+        }
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
+        self.last = 0;
     }
 }
 

@@ -29,7 +29,9 @@ impl Place {
     pub(crate) fn find(settings: &Settings) -> Result<Self, Box<dyn Error>> {
         let mut netlink = Netlink::open()?;
         let interface = netlink.interface(&settings.interface)?;
-        let present = netlink.addresses(&interface)?;
+        let mut present = netlink.addresses(&interface)?;
+        // With our mark it floats: a predecessor that crashed has left it.
+        present.retain(|address| address.owner() != Some(netlink.owner()));
         let virtual_addresses: Vec<_> = settings
             .routers
             .iter()

@@ -14,6 +14,7 @@ fn main() -> std::process::ExitCode {
     }
     lab::run_tests(lab::tests![
         node::an_owner_keeps_the_addresses_that_are_its_own,
+        node::what_an_owner_left_when_it_crashed_is_not_its_own,
         node::a_master_that_cannot_have_its_address_gives_up_its_office,
         node::what_cannot_be_is_refused_in_one_sentence,
         node::what_is_left_out_has_its_default,

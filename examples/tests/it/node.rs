@@ -52,6 +52,22 @@ pub(crate) fn an_owner_keeps_the_addresses_that_are_its_own() {
     assert!(!holds(&host, "192.0.2.100/32"), "it was not");
 }
 
+pub(crate) fn what_an_owner_left_when_it_crashed_is_not_its_own() {
+    let (_lan, host) = host();
+    let settings = settings(255, &[OWN, "192.0.2.100/32"]);
+    host.run(|| {
+        let mut log = |event: Event| assert!(!matches!(event, Event::Problem(_)), "{event}");
+        Node::open(&settings).unwrap().start(&mut log).unwrap();
+        assert!(holds(&host, "192.0.2.100/32"), "dropped, it leaves what it had");
+
+        let mut successor = Node::open(&settings).unwrap();
+        successor.start(&mut log).unwrap();
+        successor.shutdown(&mut log);
+    })
+    .unwrap();
+    assert!(holds(&host, OWN) && !holds(&host, "192.0.2.100/32"));
+}
+
 pub(crate) fn a_master_that_cannot_have_its_address_gives_up_its_office() {
     let (lan, host) = host();
     let settings = settings(100, &["192.0.2.100/32"]);

@@ -69,7 +69,7 @@ pub use error::{Error, ErrorKind};
 pub use link::{Interface, Ipv6Role};
 pub use netlink::{Change, Netlink};
 pub use packet::Packet;
-pub use vrrp_socket::{Protocol, Reception, VrrpSocket};
+pub use vrrp_socket::{Protocol, ReceiveBatch, Reception, VrrpSocket};
 
 /// Entry points for fuzzing, no part of the API.
 #[doc(hidden)]

@@ -5,6 +5,7 @@ mod addresses_v6;
 mod ah;
 mod alloc_free;
 mod announce;
+mod batch;
 mod interfaces;
 mod keepalived;
 mod privileges;
@@ -90,6 +91,13 @@ fn main() -> std::process::ExitCode {
         ah::own_datagrams_do_not_come_back,
         ah::with_and_without_the_header_are_kept_apart,
         ah::what_is_no_datagram_is_not_sent,
+        batch::a_batch_is_what_is_there,
+        batch::a_packet_that_is_too_long_costs_the_others_nothing,
+        batch::a_full_batch_leaves_the_rest_for_the_next,
+        batch::many_messages_arrive_in_their_order,
+        batch::what_cannot_be_sent_costs_the_others_nothing,
+        batch::each_message_to_an_interface_that_is_down_is_an_error,
+        batch::a_packet_says_where_and_when_it_came_in,
         keepalived::keepalived_is_heard_in_every_way_it_speaks,
         alloc_free::sending_and_receiving_allocate_nothing,
     ])

@@ -40,13 +40,15 @@ use crate::{
 /// with is for the caller to check. The payload is opaque here, its checksum not looked at.
 ///
 /// The socket never blocks: wait on its file descriptor ([`AsFd`]) to become readable. Neither sending nor receiving
-/// allocates. It survives the interface going down and up, but not its deletion.
+/// allocates. It survives the interface going down and up; when the interface was deleted and is back,
+/// [`rejoin`](Self::rejoin).
 #[derive(Debug)]
 pub struct VrrpSocket {
     socket: Socket,
     source: IpAddr,
     /// The control message that names source and interface.
     control: Box<[u8]>,
+    reception: Reception,
     protocol: Protocol,
     index: u32,
     interface: Name,
@@ -98,11 +100,31 @@ impl VrrpSocket {
             IpAddr::V6(_) => v6::socket(protocol),
         };
         let socket = socket.map_err(failed)?;
-        place(&socket, interface, source, reception).map_err(failed)?;
+        place(&socket, interface, source, reception, None).map_err(failed)?;
         discard_early_packets(&socket).map_err(|error| failed(error.into()))?;
         let control = control::naming(interface.index(), source);
         let (index, interface) = (interface.index(), interface.short_name());
-        Ok(Self { socket, source, control, protocol, index, interface })
+        Ok(Self { socket, source, control, reception, protocol, index, interface })
+    }
+
+    /// Puts the socket on an interface again, after the one it was on was deleted: on that which has come in its place, to
+    /// send from `source`, which may be another one now. Needs `CAP_NET_RAW`.
+    ///
+    /// It stays the same socket, with its file descriptor, group and hop limit: what waits on it goes on waiting,
+    /// and what has arrived stays to be received ([`Packet::interface`] tells where). Where the interface is still there
+    /// nothing changes, but that packets to the group may be lost for a moment.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open). The socket may then be on neither interface; the call can be repeated, such as when
+    /// the source address is there and usable.
+    pub fn rejoin(&mut self, interface: &Interface, source: IpAddr) -> Result<(), Error> {
+        let failed = |failure: Failure| Operation::Rejoin(interface.short_name()).failed(failure);
+        expect_family(self.source, source).map_err(failed)?;
+        place(&self.socket, interface, source, self.reception, Some(self.index)).map_err(failed)?;
+        self.control = control::naming(interface.index(), source);
+        (self.source, self.index, self.interface) = (source, interface.index(), interface.short_name());
+        Ok(())
     }
 
     /// Sets the hop limit of packets to a single host, 255 otherwise. What is sent to a group keeps 255, and
@@ -260,16 +282,17 @@ impl Protocol {
     }
 }
 
-/// Puts the socket on an interface.
+/// Puts the socket on an interface; where it was on one, `left` is that one's index.
 fn place(
     socket: &Socket,
     interface: &Interface,
     source: IpAddr,
     reception: Reception,
+    left: Option<u32>,
 ) -> Result<(), Failure> {
     match source {
-        IpAddr::V4(source) => v4::place(socket, interface, source, reception),
-        IpAddr::V6(source) => v6::place(socket, interface, source, reception),
+        IpAddr::V4(source) => v4::place(socket, interface, source, reception, left),
+        IpAddr::V6(source) => v6::place(socket, interface, source, reception, left),
     }
 }
 

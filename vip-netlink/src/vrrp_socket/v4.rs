@@ -32,12 +32,14 @@ pub(super) fn socket(protocol: Protocol) -> Result<Socket, Failure> {
     Ok(socket)
 }
 
-/// Puts the socket on an interface.
+/// Puts the socket on an interface, in place of another one if it was on one. A group is left there before it is joined
+/// here: the kernel forgets an interface that is deleted, but not who was a member there.
 pub(super) fn place(
     socket: &Socket,
     interface: &Interface,
     source: Ipv4Addr,
     reception: Reception,
+    left: Option<u32>,
 ) -> Result<(), Failure> {
     let group = match reception {
         Reception::Group(group) => Some(expect_group(source, group)?),
@@ -47,6 +49,9 @@ pub(super) fn place(
     expect_local(source)?;
     bind(socket, group.unwrap_or(source).into(), interface.index())?;
     if let Some(group) = group {
+        if let Some(left) = left {
+            let _ = socket.leave_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(left));
+        }
         socket.join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(interface.index()))?;
     }
     Ok(())

@@ -9,6 +9,7 @@ mod batch;
 mod interfaces;
 mod keepalived;
 mod privileges;
+mod rejoin;
 mod support;
 mod unicast;
 mod vrrp;
@@ -98,6 +99,11 @@ fn main() -> std::process::ExitCode {
         batch::what_cannot_be_sent_costs_the_others_nothing,
         batch::each_message_to_an_interface_that_is_down_is_an_error,
         batch::a_packet_says_where_and_when_it_came_in,
+        rejoin::the_same_socket_works_on_the_interface_that_came_back,
+        rejoin::the_hop_limit_stays,
+        rejoin::the_source_may_be_another_one,
+        rejoin::where_nothing_went_nothing_changes,
+        rejoin::it_fails_until_interface_and_source_are_back,
         keepalived::keepalived_is_heard_in_every_way_it_speaks,
         alloc_free::sending_and_receiving_allocate_nothing,
     ])

@@ -46,6 +46,17 @@ impl Host {
         eventually("the link-local address is usable", || self.is_usable(link_local(number)));
     }
 
+    /// Has the interface deleted and made anew, by the same name and with the same addresses, IPv6's not yet.
+    pub(crate) fn replace_interface(&mut self, lan: &mut Lan, number: u8) {
+        let name = format!("host{number}");
+        lan.detach(&name).unwrap();
+        eventually("eth0 is gone", || self.netlink.interface("eth0").is_err());
+        lan.attach(&self.namespace, &name, self.ip, 24).unwrap();
+        let gone = self.eth0.index();
+        self.eth0 = self.netlink.interface("eth0").unwrap();
+        assert_ne!(self.eth0.index(), gone);
+    }
+
     pub(crate) fn is_usable(&mut self, ip: IpAddr) -> bool {
         let addresses = self.netlink.addresses(&self.eth0).unwrap();
         addresses.iter().any(|own| own.ip() == ip && own.is_usable())

@@ -3,6 +3,7 @@
 
 mod batch;
 mod control;
+mod filter;
 mod many;
 mod v4;
 mod v6;
@@ -24,6 +25,7 @@ use socket2::{MsgHdr, SockAddr, Socket};
 pub use self::batch::ReceiveBatch;
 use self::{
     control::Told,
+    filter::Layout,
     many::{BATCH, Envelope},
 };
 use crate::{
@@ -38,6 +40,9 @@ use crate::{
 /// class 0xC0 (internetwork control) and hop limit 255. What is sent to a group does not come back to this host. Received is
 /// what arrives on this interface as [`Reception`] says: no packet arrives at sockets of both kinds. The hop limit it came
 /// with is for the caller to check. The payload is opaque here, its checksum not looked at.
+///
+/// One socket serves as many virtual routers as there are on the interface. Every packet wakes it, those for the virtual
+/// routers of others too, until it is told which ones matter ([`receive_only`](Self::receive_only)).
 ///
 /// The socket never blocks: wait on its file descriptor ([`AsFd`]) to become readable. Neither sending nor receiving
 /// allocates. It survives the interface going down and up; when the interface was deleted and is back,
@@ -110,7 +115,7 @@ impl VrrpSocket {
     /// Puts the socket on an interface again, after the one it was on was deleted: on that which has come in its place, to
     /// send from `source`, which may be another one now. Needs `CAP_NET_RAW`.
     ///
-    /// It stays the same socket, with its file descriptor, group and hop limit: what waits on it goes on waiting,
+    /// It stays the same socket, with its file descriptor, group, filter and hop limit: what waits on it goes on waiting,
     /// and what has arrived stays to be received ([`Packet::interface`] tells where). Where the interface is still there
     /// nothing changes, but that packets to the group may be lost for a moment.
     ///
@@ -125,6 +130,42 @@ impl VrrpSocket {
         self.control = control::naming(interface.index(), source);
         (self.source, self.index, self.interface) = (source, interface.index(), interface.short_name());
         Ok(())
+    }
+
+    /// Has the kernel let in nothing but what is for these virtual routers, by the second byte of the message (RFC 3768
+    /// §5.1), behind the Authentication Header if that is the socket's protocol.
+    ///
+    /// What is for others wakes nobody then, and is counted nowhere. Everything else that is wrong with a packet is still
+    /// the caller's to see, its version and length too: one that ends before the number may be anybody's, and is let in.
+    /// Kept out is an Authentication Header that protects another protocol than 112.
+    ///
+    /// A later call replaces the numbers in one step, between two packets; what has arrived already is not looked at again.
+    /// It takes as long to find one number as two hundred. Needs no privilege beyond that of [`open`](Self::open).
+    ///
+    /// # Errors
+    ///
+    /// The kernel is out of memory.
+    pub fn receive_only(&self, vrids: impl IntoIterator<Item = u8>) -> Result<(), Error> {
+        let layout = match (self.source, self.protocol) {
+            (IpAddr::V4(_), Protocol::Vrrp) => Layout::Ipv4,
+            (IpAddr::V4(_), Protocol::Ah) => Layout::Ipv4Ah,
+            (IpAddr::V6(_), _) => Layout::Ipv6,
+        };
+        filter::attach(&self.socket, layout, vrids)
+            .map_err(|failure| Operation::SetFilter(self.interface).failed(failure))
+    }
+
+    /// Undoes [`receive_only`](Self::receive_only): everything is let in, as after [`open`](Self::open).
+    ///
+    /// # Errors
+    ///
+    /// None that is known.
+    pub fn receive_all(&self) -> Result<(), Error> {
+        match self.socket.detach_filter() {
+            // There was none.
+            Err(error) if error.raw_os_error() == Some(nix::libc::ENOENT) => Ok(()),
+            result => result.map_err(|error| Operation::SetFilter(self.interface).failed(error)),
+        }
     }
 
     /// Sets the hop limit of packets to a single host, 255 otherwise. What is sent to a group keeps 255, and

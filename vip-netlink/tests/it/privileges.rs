@@ -20,6 +20,8 @@ pub(crate) fn without_capabilities_looking_works_and_changing_says_what_it_needs
             announcer.announce(vip.ip()).unwrap();
             vrrp.send(GROUP, b"still").unwrap();
             assert!(vrrp.recv(&mut [0; 128]).unwrap().is_none());
+            vrrp.receive_only([7]).unwrap();
+            vrrp.receive_all().unwrap();
 
             expect(
                 netlink.add(&eth0, vip),

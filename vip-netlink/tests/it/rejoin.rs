@@ -42,10 +42,11 @@ pub(crate) fn the_same_socket_works_on_the_interface_that_came_back() {
     }
 }
 
-pub(crate) fn the_hop_limit_stays() {
+pub(crate) fn filter_and_hop_limit_stay() {
     let (mut lan, mut host, neighbour) = two_hosts_with_ipv6();
     let mut sockets = Way::all().map(|way| (way, way.open_here(&host)));
     for (_, socket) in &sockets {
+        socket.receive_only([7]).unwrap();
         socket.set_unicast_hop_limit(NonZeroU8::new(64).unwrap()).unwrap();
     }
 
@@ -56,7 +57,9 @@ pub(crate) fn the_hop_limit_stays() {
         let there = way.open_there(&neighbour);
         rejoin(&host, here, way.here).unwrap();
         here.send(way.to_there(), &way.wrap(way.here, way.to_there(), &[0x21, 7])).unwrap();
-        there.send(way.to_here(), &way.wrap(way.there, way.to_here(), &[0x21, 7])).unwrap();
+        for vrid in [8, 7] {
+            there.send(way.to_here(), &way.wrap(way.there, way.to_here(), &[0x21, vrid])).unwrap();
+        }
 
         let is_unicast = way.to_there() == way.there;
         let expected = if is_unicast && way.protocol == Protocol::Vrrp { 64 } else { 255 };

@@ -109,6 +109,7 @@ fn main() -> std::process::ExitCode {
         rejoin::filter_and_hop_limit_stay,
         rejoin::the_source_may_be_another_one,
         rejoin::where_nothing_went_nothing_changes,
+        rejoin::no_interface_that_is_gone_is_remembered,
         rejoin::it_fails_until_interface_and_source_are_back,
         keepalived::keepalived_is_heard_in_every_way_it_speaks,
         alloc_free::sending_and_receiving_allocate_nothing,

@@ -107,6 +107,20 @@ pub(crate) fn where_nothing_went_nothing_changes() {
     }
 }
 
+pub(crate) fn no_interface_that_is_gone_is_remembered() {
+    let (mut lan, mut host, neighbour) = two_hosts();
+    let way = Way::all()[0];
+    let (mut here, there) = (way.open_here(&host), way.open_there(&neighbour));
+
+    // More often than a socket may join groups, those of deleted interfaces included.
+    for _ in 0..25 {
+        host.replace_interface(&mut lan, 1);
+        rejoin(&host, &mut here, way.here).unwrap();
+    }
+
+    exchange(way, &here, &there);
+}
+
 pub(crate) fn it_fails_until_interface_and_source_are_back() {
     let (mut lan, mut host, neighbour) = two_hosts();
     let (mut here, there) = (host.vrrp(), neighbour.vrrp());

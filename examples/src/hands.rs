@@ -72,6 +72,7 @@ impl Hands {
         if let Some(hop_limit) = NonZeroU8::new(settings.hop_limit) {
             socket.set_unicast_hop_limit(hop_limit)?;
         }
+        socket.receive_only(virtual_addresses.iter().map(|addresses| addresses.vrid.get()))?;
         let announcer = Announcer::open(&interface)?;
         Ok(Self { interface, netlink, announcer, socket, sequence: Sequence::default(), virtual_addresses })
     }

@@ -22,6 +22,8 @@ pub struct Lan {
 #[derive(Debug)]
 struct Port {
     index: i32,
+    /// The last byte of the host's hardware address.
+    number: u8,
     /// Held only so that it does not go while it is plugged in, and the cable with it.
     _host: Namespace,
 }
@@ -42,8 +44,8 @@ impl Lan {
     }
 
     /// Plugs a host in: its end of the cable is `eth0` (`eth1` and so on where it is on other LANs already), with the
-    /// address given and the hardware address 02:00:00:00:00:NN, where NN counts the ports of this LAN from 1; the
-    /// bridge's end is called `name`. The LAN keeps the host alive.
+    /// address given and the hardware address 02:00:00:00:00:NN, where NN is the first number from 1 that no port of this
+    /// LAN has; the bridge's end is called `name`. The LAN keeps the host alive.
     ///
     /// Returns when frames pass.
     ///
@@ -59,13 +61,13 @@ impl Lan {
     ) -> io::Result<()> {
         let (rtnl, monitor) = open(host)?;
         let eth = free_name(&rtnl)?;
-        let number =
-            u8::try_from(self.ports.len() + 1).map_err(|_| io::Error::other("a LAN has 255 ports"))?;
+        let is_free = |number: &u8| self.ports.values().all(|port| port.number != *number);
+        let number = (1..=u8::MAX).find(is_free).ok_or_else(|| io::Error::other("a LAN has 255 ports"))?;
         self.rtnl
             .create_veth(name, &eth, [2, 0, 0, 0, 0, number], host.as_fd())
             .map_err(context(&format_args!("cannot run a cable from {name} to {eth}")))?;
         let port = self.rtnl.link(name)?.index;
-        self.ports.insert(name.to_owned(), Port { index: port, _host: host.try_clone()? });
+        self.ports.insert(name.to_owned(), Port { index: port, number, _host: host.try_clone()? });
         self.rtnl.set_bridge(port, self.bridge)?;
         self.rtnl.set_up(port, true)?;
 
@@ -75,6 +77,18 @@ impl Lan {
         rtnl.set_up(index, true)?;
         monitor.wait_until(&format_args!("{eth} of {name} running"), || Ok(rtnl.link(&eth)?.running))?;
         self.wait_until_forwarding(name)
+    }
+
+    /// Takes a host's interface away, as when its driver is unloaded: it is gone, and so is all that was on it. The host
+    /// can be attached again, by the same name too.
+    ///
+    /// # Errors
+    ///
+    /// No such port.
+    pub fn detach(&mut self, name: &str) -> io::Result<()> {
+        self.rtnl.delete(self.port(name)?)?;
+        self.ports.remove(name);
+        Ok(())
     }
 
     /// Cuts a host off without its noticing, as when a cable breaks beyond its first switch: the carrier stays, frames

@@ -68,6 +68,11 @@ impl Rtnl {
         self.create(name, "bridge", options)
     }
 
+    /// Deletes an interface; of a virtual cable, both ends.
+    pub(crate) fn delete(&self, index: i32) -> io::Result<()> {
+        self.request(Rtm::Dellink, NlmF::empty(), ifinfomsg(index, [])?).map(drop)
+    }
+
     /// Creates a virtual cable: one end here, the other as `peer` with a hardware address of its own in `namespace`.
     pub(crate) fn create_veth(
         &self,

@@ -69,9 +69,11 @@ impl Error {
             (Operation::Add(..) | Operation::Remove(..), ErrorKind::NotPermitted, _) => {
                 Some("needs CAP_NET_ADMIN")
             }
-            (Operation::OpenAnnouncer(_) | Operation::OpenVrrp(_), ErrorKind::NotPermitted, _) => {
-                Some("needs CAP_NET_RAW")
-            }
+            (
+                Operation::OpenAnnouncer(_) | Operation::OpenVrrp(_) | Operation::Rejoin(_),
+                ErrorKind::NotPermitted,
+                _,
+            ) => Some("needs CAP_NET_RAW"),
             (Operation::OpenVrrp(_), _, Some(libc::EAFNOSUPPORT)) => Some("this kernel has no IPv6"),
             (Operation::Send(_), _, Some(libc::ENETUNREACH | libc::EINVAL)) => {
                 Some("is the interface up, and the source still its address?")
@@ -108,7 +110,7 @@ impl error::Error for Error {
 pub enum ErrorKind {
     /// The thread lacks the capability that the function's documentation names (`EPERM`, `EACCES`).
     NotPermitted,
-    /// The interface does not exist, or no longer (`ENODEV`, `ENXIO`): look it up and open again.
+    /// The interface does not exist, or no longer (`ENODEV`, `ENXIO`): look it up, and open or rejoin.
     NoSuchInterface,
     /// The interface is administratively down (`ENETDOWN`): it passes when the interface comes up.
     ///
@@ -145,6 +147,8 @@ pub(crate) enum Operation {
     OpenAnnouncer(Name),
     Announce(IpAddr, Name),
     OpenVrrp(Name),
+    Rejoin(Name),
+    SetFilter(Name),
     SetHopLimit(Name),
     Send(Name),
     Receive(Name),
@@ -170,6 +174,8 @@ impl fmt::Display for Operation {
             Self::OpenAnnouncer(name) => write!(f, "open an announcer on {name}"),
             Self::Announce(address, name) => write!(f, "announce {address} on {name}"),
             Self::OpenVrrp(name) => write!(f, "open a VRRP socket on {name}"),
+            Self::Rejoin(name) => write!(f, "rejoin on {name}"),
+            Self::SetFilter(name) => write!(f, "set the filter on {name}"),
             Self::SetHopLimit(name) => write!(f, "set the hop limit on {name}"),
             Self::Send(name) => write!(f, "send on {name}"),
             Self::Receive(name) => write!(f, "receive on {name}"),

@@ -7,5 +7,5 @@ pub fn read_netlink(datagram: &[u8]) {
 
 /// Reads a datagram of a raw IPv4 socket.
 pub fn read_packet(datagram: &[u8]) {
-    std::hint::black_box(crate::Packet::from_ipv4(datagram));
+    std::hint::black_box(crate::Packet::from_ipv4(datagram, 1, None));
 }

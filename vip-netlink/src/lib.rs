@@ -47,8 +47,8 @@
 //!
 //! # Privileges
 //!
-//! [`Netlink::add`] and [`Netlink::remove`] need `CAP_NET_ADMIN` when they are called; [`Announcer::open`] and
-//! [`VrrpSocket::open`] need `CAP_NET_RAW`, their other functions nothing more. Both capabilities count in the user
+//! [`Netlink::add`] and [`Netlink::remove`] need `CAP_NET_ADMIN` when they are called; [`Announcer::open`],
+//! [`VrrpSocket::open`] and [`VrrpSocket::rejoin`] need `CAP_NET_RAW`, their other functions nothing more. Both capabilities count in the user
 //! namespace that owns the network namespace, so that `unshare --user --map-root-user --net` is enough to try it all.
 
 #![warn(unsafe_code)]
@@ -70,7 +70,7 @@ pub use error::{Error, ErrorKind};
 pub use link::{Interface, Ipv6Role};
 pub use netlink::{Batch, Change, Netlink, Owner};
 pub use packet::Packet;
-pub use vrrp_socket::{Protocol, Reception, VrrpSocket};
+pub use vrrp_socket::{Protocol, ReceiveBatch, Reception, VrrpSocket};
 
 /// Entry points for fuzzing, no part of the API.
 #[doc(hidden)]

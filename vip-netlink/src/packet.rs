@@ -1,4 +1,4 @@
-use std::net::IpAddr;
+use std::{net::IpAddr, time::SystemTime};
 
 use etherparse::Ipv4HeaderSlice;
 
@@ -12,6 +12,12 @@ pub struct Packet<'a> {
     pub destination: IpAddr,
     /// The hop limit, IPv4's time to live, as it arrived: 255 proves that no router passed it on.
     pub hop_limit: u8,
+    /// The index of the interface it came in on.
+    pub interface: u32,
+    /// When the kernel received it, by the system's clock, which may be set at any time: for the delay until it was read
+    /// rather than for deadlines. `None` where the kernel does not say. For a few milliseconds after the first socket of
+    /// the host asked for it, this is when the packet was read.
+    pub received_at: Option<SystemTime>,
     /// What follows the IP header and its options or extension headers.
     pub bytes: &'a [u8],
     /// The whole datagram from the IP header on; `None` over IPv6, whose header the kernel keeps to itself.
@@ -20,12 +26,18 @@ pub struct Packet<'a> {
 
 impl<'a> Packet<'a> {
     /// Reads a datagram of a raw IPv4 socket.
-    pub(crate) fn from_ipv4(datagram: &'a [u8]) -> Option<Self> {
+    pub(crate) fn from_ipv4(
+        datagram: &'a [u8],
+        interface: u32,
+        received_at: Option<SystemTime>,
+    ) -> Option<Self> {
         let header = Ipv4HeaderSlice::from_slice(datagram).ok()?;
         Some(Self {
             source: header.source_addr().into(),
             destination: header.destination_addr().into(),
             hop_limit: header.ttl(),
+            interface,
+            received_at,
             bytes: datagram.get(header.slice().len()..)?,
             datagram: Some(datagram),
         })
@@ -48,14 +60,14 @@ mod tests {
         let bad: [&[u8]; 5] =
             [&[], &short, &version_6, &header_of_four_words, &header_longer_than_the_packet];
         for datagram in bad {
-            assert_eq!(Packet::from_ipv4(datagram), None, "{datagram:?}");
+            assert_eq!(Packet::from_ipv4(datagram, 1, None), None, "{datagram:?}");
         }
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_read_without_panic(bytes in vec(any::<u8>(), 0..100)) {
-            let _ = Packet::from_ipv4(&bytes);
+            let _ = Packet::from_ipv4(&bytes, 1, None);
         }
 
         #[test]
@@ -65,11 +77,13 @@ mod tests {
             datagram.extend(&options[..header_len - 20]);
             datagram.extend(&payload);
 
-            let packet = Packet::from_ipv4(&datagram).unwrap();
+            let packet = Packet::from_ipv4(&datagram, 3, Some(SystemTime::UNIX_EPOCH)).unwrap();
 
             let [source, destination] = [[10, 0, 0, 1], [224, 0, 0, 18]].map(IpAddr::from);
-            let datagram = Some(&datagram[..]);
-            prop_assert_eq!(packet, Packet { source, destination, hop_limit: 255, bytes: &payload, datagram });
+            let (received_at, datagram) = (Some(SystemTime::UNIX_EPOCH), Some(&datagram[..]));
+            let expected =
+                Packet { source, destination, hop_limit: 255, interface: 3, received_at, bytes: &payload, datagram };
+            prop_assert_eq!(packet, expected);
         }
     }
 }

@@ -1,23 +1,33 @@
-//! VRRP sockets: what they are opened for, and how messages go out. How they are set up and how packets come in differs
-//! between the families.
+//! VRRP sockets: what they are opened for, how messages go out and packets come in. How they are set up and what a packet
+//! says of itself differs between the families.
 
+mod batch;
 mod control;
+mod filter;
+mod many;
 mod v4;
 mod v6;
 
 use std::{
-    io::{self, IoSlice},
+    io::{self, IoSlice, IoSliceMut},
     net::{IpAddr, SocketAddrV4, SocketAddrV6},
     num::NonZeroU8,
     os::fd::{AsFd, AsRawFd, BorrowedFd},
 };
 
+use etherparse::Ipv4HeaderSlice;
 use nix::{
     errno::Errno,
     sys::socket::{MsgFlags, recv},
 };
 use socket2::{MsgHdr, SockAddr, Socket};
 
+pub use self::batch::ReceiveBatch;
+use self::{
+    control::Told,
+    filter::Layout,
+    many::{BATCH, Envelope},
+};
 use crate::{
     error::{Cause, Error, Failure, Operation},
     link::{Interface, Name},
@@ -31,14 +41,19 @@ use crate::{
 /// what arrives on this interface as [`Reception`] says: no packet arrives at sockets of both kinds. The hop limit it came
 /// with is for the caller to check. The payload is opaque here, its checksum not looked at.
 ///
+/// One socket serves as many virtual routers as there are on the interface. Every packet wakes it, those for the virtual
+/// routers of others too, until it is told which ones matter ([`receive_only`](Self::receive_only)).
+///
 /// The socket never blocks: wait on its file descriptor ([`AsFd`]) to become readable. Neither sending nor receiving
-/// allocates. It survives the interface going down and up, but not its deletion.
+/// allocates. It survives the interface going down and up; when the interface was deleted and is back,
+/// [`rejoin`](Self::rejoin).
 #[derive(Debug)]
 pub struct VrrpSocket {
     socket: Socket,
     source: IpAddr,
     /// The control message that names source and interface.
     control: Box<[u8]>,
+    reception: Reception,
     protocol: Protocol,
     index: u32,
     interface: Name,
@@ -85,18 +100,72 @@ impl VrrpSocket {
         protocol: Protocol,
     ) -> Result<Self, Error> {
         let failed = |failure: Failure| Operation::OpenVrrp(interface.short_name()).failed(failure);
-        let (socket, control) = match source {
-            IpAddr::V4(source) => {
-                let socket = v4::open(interface, source, reception, protocol).map_err(failed)?;
-                (socket, control::from_v4(interface.index(), source))
-            }
-            IpAddr::V6(source) => {
-                let socket = v6::open(interface, source, reception, protocol).map_err(failed)?;
-                (socket, control::from_v6(interface.index(), source))
-            }
+        let socket = match source {
+            IpAddr::V4(_) => v4::socket(protocol),
+            IpAddr::V6(_) => v6::socket(protocol),
         };
+        let socket = socket.map_err(failed)?;
+        place(&socket, interface, source, reception, None).map_err(failed)?;
+        discard_early_packets(&socket).map_err(|error| failed(error.into()))?;
+        let control = control::naming(interface.index(), source);
         let (index, interface) = (interface.index(), interface.short_name());
-        Ok(Self { socket, source, control, protocol, index, interface })
+        Ok(Self { socket, source, control, reception, protocol, index, interface })
+    }
+
+    /// Puts the socket on an interface again, after the one it was on was deleted: on that which has come in its place, to
+    /// send from `source`, which may be another one now. Needs `CAP_NET_RAW`.
+    ///
+    /// It stays the same socket, with its file descriptor, group, filter and hop limit: what waits on it goes on waiting,
+    /// and what has arrived stays to be received ([`Packet::interface`] tells where). Where the interface is still there
+    /// nothing changes, but that packets to the group may be lost for a moment.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open). The socket may then be on neither interface; the call can be repeated, such as when
+    /// the source address is there and usable.
+    pub fn rejoin(&mut self, interface: &Interface, source: IpAddr) -> Result<(), Error> {
+        let failed = |failure: Failure| Operation::Rejoin(interface.short_name()).failed(failure);
+        expect_family(self.source, source).map_err(failed)?;
+        place(&self.socket, interface, source, self.reception, Some(self.index)).map_err(failed)?;
+        self.control = control::naming(interface.index(), source);
+        (self.source, self.index, self.interface) = (source, interface.index(), interface.short_name());
+        Ok(())
+    }
+
+    /// Has the kernel let in nothing but what is for these virtual routers, by the second byte of the message (RFC 3768
+    /// §5.1), behind the Authentication Header if that is the socket's protocol.
+    ///
+    /// What is for others wakes nobody then, and is counted nowhere. Everything else that is wrong with a packet is still
+    /// the caller's to see, its version and length too: one that ends before the number may be anybody's, and is let in.
+    /// Kept out is an Authentication Header that protects another protocol than 112.
+    ///
+    /// A later call replaces the numbers in one step, between two packets; what has arrived already is not looked at again.
+    /// It takes as long to find one number as two hundred. Needs no privilege beyond that of [`open`](Self::open).
+    ///
+    /// # Errors
+    ///
+    /// The kernel is out of memory.
+    pub fn receive_only(&self, vrids: impl IntoIterator<Item = u8>) -> Result<(), Error> {
+        let layout = match (self.source, self.protocol) {
+            (IpAddr::V4(_), Protocol::Vrrp) => Layout::Ipv4,
+            (IpAddr::V4(_), Protocol::Ah) => Layout::Ipv4Ah,
+            (IpAddr::V6(_), _) => Layout::Ipv6,
+        };
+        filter::attach(&self.socket, layout, vrids)
+            .map_err(|failure| Operation::SetFilter(self.interface).failed(failure))
+    }
+
+    /// Undoes [`receive_only`](Self::receive_only): everything is let in, as after [`open`](Self::open).
+    ///
+    /// # Errors
+    ///
+    /// None that is known.
+    pub fn receive_all(&self) -> Result<(), Error> {
+        match self.socket.detach_filter() {
+            // There was none.
+            Err(error) if error.raw_os_error() == Some(nix::libc::ENOENT) => Ok(()),
+            result => result.map_err(|error| Operation::SetFilter(self.interface).failed(error)),
+        }
     }
 
     /// Sets the hop limit of packets to a single host, 255 otherwise. What is sent to a group keeps 255, and
@@ -132,11 +201,7 @@ impl VrrpSocket {
     }
 
     fn transmit(&self, destination: IpAddr, message: &[u8]) -> Result<(), Failure> {
-        expect_family(self.source, destination)?;
-        match self.protocol {
-            Protocol::Ah => drop(Packet::from_ipv4(message).ok_or(Cause::Malformed)?),
-            Protocol::Vrrp => {}
-        }
+        self.expect_sendable(destination, message)?;
         let to = socket_address(destination, self.index);
         let buffers = [IoSlice::new(message)];
         let header = MsgHdr::new().with_addr(&to).with_buffers(&buffers).with_control(&self.control);
@@ -149,6 +214,51 @@ impl VrrpSocket {
         }
     }
 
+    /// Sends many messages, each as [`send`](Self::send) does, in their order, with a system call for every 32; returns how
+    /// many went.
+    ///
+    /// Of each that did not go, `failed` is told its place in `messages` and the error, which is one of `send`'s. The
+    /// others go all the same.
+    pub fn send_batch(&self, messages: &[(IpAddr, &[u8])], mut failed: impl FnMut(usize, Error)) -> usize {
+        let (mut sent, mut next) = (0, 0);
+        while let Some(waiting) = messages.get(next..).filter(|waiting| !waiting.is_empty()) {
+            match self.transmit_first(waiting) {
+                Ok(count) => {
+                    sent += count;
+                    next += count;
+                }
+                Err(failure) => {
+                    failed(next, Operation::Send(self.interface).failed(failure));
+                    next += 1;
+                }
+            }
+        }
+        sent
+    }
+
+    /// Sends as many of the messages as go at once, at least one. The error is that of the first.
+    fn transmit_first(&self, messages: &[(IpAddr, &[u8])]) -> Result<usize, Failure> {
+        let sendable =
+            |(destination, message): &&(IpAddr, &[u8])| self.expect_sendable(*destination, message).is_ok();
+        let count = messages.iter().take(BATCH).take_while(sendable).count();
+        if let (0, Some((destination, message))) = (count, messages.first()) {
+            self.expect_sendable(*destination, message)?;
+        }
+        let first = messages
+            .iter()
+            .take(count)
+            .map(|(destination, message)| (socket_address(*destination, self.index), IoSlice::new(message)));
+        Ok(many::send(self.socket.as_fd(), &self.control, first)?)
+    }
+
+    fn expect_sendable(&self, destination: IpAddr, message: &[u8]) -> Result<(), Failure> {
+        expect_family(self.source, destination)?;
+        match self.protocol {
+            Protocol::Ah if Ipv4HeaderSlice::from_slice(message).is_err() => Err(Cause::Malformed.into()),
+            Protocol::Ah | Protocol::Vrrp => Ok(()),
+        }
+    }
+
     /// Takes the next packet into `buffer`, which must hold the IP header too; `None` when there is none now. Needs no
     /// privilege beyond that of [`open`](Self::open).
     ///
@@ -157,11 +267,44 @@ impl VrrpSocket {
     /// [`TooLong`](crate::ErrorKind::TooLong) for a packet longer than the buffer: it is gone, the next call takes the
     /// one after it.
     pub fn recv<'b>(&self, buffer: &'b mut [u8]) -> Result<Option<Packet<'b>>, Error> {
-        match self.source {
-            IpAddr::V4(_) => v4::receive(&self.socket, buffer),
-            IpAddr::V6(_) => v6::receive(&self.socket, buffer),
-        }
-        .map_err(|failure| Operation::Receive(self.interface).failed(failure))
+        let failed = |failure: Failure| Operation::Receive(self.interface).failed(failure);
+        let mut envelopes = [Envelope::EMPTY];
+        let received = many::receive(self.socket.as_fd(), [IoSliceMut::new(buffer)], &mut envelopes);
+        let received = received.map_err(|errno| failed(errno.into()))?;
+        let envelope = envelopes.iter().take(received).next();
+        envelope.map(|envelope| read(self.source, envelope, buffer).map_err(failed)).transpose()
+    }
+
+    /// Takes as many packets as there are and as there is room for in `batch`, with one system call: none when there are
+    /// none now. Where there are [`ReceiveBatch::PACKETS`], there may be more. Needs no privilege beyond that of
+    /// [`open`](Self::open).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recv`](Self::recv); that a packet is longer than its buffer is said in its place, and costs the others
+    /// nothing.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let socket: vip_netlink::VrrpSocket = todo!();
+    /// let mut batch = vip_netlink::ReceiveBatch::new(2048);
+    /// for packet in socket.recv_batch(&mut batch)? {
+    ///     match packet {
+    ///         Ok(packet) => println!("{} bytes from {}", packet.bytes.len(), packet.source),
+    ///         Err(error) => eprintln!("{error}"),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn recv_batch<'b>(
+        &self,
+        batch: &'b mut ReceiveBatch,
+    ) -> Result<impl ExactSizeIterator<Item = Result<Packet<'b>, Error>> + use<'b>, Error> {
+        let (source, interface) = (self.source, self.interface);
+        let failed = move |failure: Failure| Operation::Receive(interface).failed(failure);
+        let received = batch.fill(self.socket.as_fd()).map_err(|errno| failed(errno.into()))?;
+        Ok(received.map(move |(envelope, buffer)| read(source, envelope, buffer).map_err(failed)))
     }
 }
 
@@ -178,6 +321,32 @@ impl Protocol {
             Self::Ah => 51,
         })
     }
+}
+
+/// Puts the socket on an interface; where it was on one, `left` is that one's index.
+fn place(
+    socket: &Socket,
+    interface: &Interface,
+    source: IpAddr,
+    reception: Reception,
+    left: Option<u32>,
+) -> Result<(), Failure> {
+    match source {
+        IpAddr::V4(source) => v4::place(socket, interface, source, reception, left),
+        IpAddr::V6(source) => v6::place(socket, interface, source, reception, left),
+    }
+}
+
+/// Reads what came into a buffer of a socket with this source.
+fn read<'b>(source: IpAddr, envelope: &Envelope, buffer: &'b [u8]) -> Result<Packet<'b>, Failure> {
+    let (length, room) = (envelope.length, buffer.len());
+    let bytes = buffer.get(..length).ok_or(Cause::TooLong { length, room })?;
+    let told = Told::read(envelope.control());
+    let packet = match source {
+        IpAddr::V4(_) => v4::read(told, bytes),
+        IpAddr::V6(_) => v6::read(told, envelope.source_v6(), bytes),
+    };
+    packet.ok_or_else(|| Cause::Malformed.into())
 }
 
 fn expect_family(source: IpAddr, other: IpAddr) -> Result<(), Failure> {

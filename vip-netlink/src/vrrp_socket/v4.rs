@@ -1,65 +1,64 @@
 //! IPv4: received is the whole datagram.
 
-use std::{
-    net::{IpAddr, Ipv4Addr},
-    os::fd::AsRawFd,
-};
+use std::net::{IpAddr, Ipv4Addr};
 
 use nix::{
-    errno::Errno,
     libc,
-    sys::socket::{MsgFlags, recv},
+    sys::socket::{
+        setsockopt,
+        sockopt::{Ipv4PacketInfo, ReceiveTimestampns},
+    },
 };
 use socket2::{Domain, InterfaceIndexOrAddress, Socket, Type};
 
-use super::{INTERNETWORK_CONTROL, Protocol, Reception, bind, discard_early_packets, expect_family};
+use super::{INTERNETWORK_CONTROL, Protocol, Reception, bind, control::Told, expect_family};
 use crate::{
     error::{Cause, Failure},
     link::Interface,
     packet::Packet,
 };
 
-pub(super) fn open(
-    interface: &Interface,
-    source: Ipv4Addr,
-    reception: Reception,
-    protocol: Protocol,
-) -> Result<Socket, Failure> {
-    let group = match reception {
-        Reception::Group(group) => Some(expect_group(source, group)?),
-        Reception::Unicast => None,
-    };
+/// Makes a socket that is on no interface yet.
+pub(super) fn socket(protocol: Protocol) -> Result<Socket, Failure> {
     let socket = Socket::new(Domain::IPV4, Type::RAW.nonblocking(), Some(protocol.number()))?;
-    socket.bind_device(Some(interface.name().as_bytes()))?;
-    expect_local(source)?;
     socket.set_multicast_all_v4(false)?;
     socket.set_multicast_loop_v4(false)?;
     socket.set_multicast_ttl_v4(255)?;
     socket.set_ttl_v4(255)?;
     socket.set_tos_v4(INTERNETWORK_CONTROL)?;
     socket.set_header_included_v4(protocol == Protocol::Ah)?;
-    bind(&socket, group.unwrap_or(source).into(), interface.index())?;
-    if let Some(group) = group {
-        socket.join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(interface.index()))?;
-    }
-    discard_early_packets(&socket)?;
+    setsockopt(&socket, Ipv4PacketInfo, &true)?;
+    setsockopt(&socket, ReceiveTimestampns, &true)?;
     Ok(socket)
 }
 
-pub(super) fn receive<'b>(socket: &Socket, buffer: &'b mut [u8]) -> Result<Option<Packet<'b>>, Failure> {
-    loop {
-        // With MSG_TRUNC the result is the datagram's length, even where that is more than fits.
-        match recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC) {
-            Ok(length) => {
-                let room = buffer.len();
-                let datagram = buffer.get(..length).ok_or(Cause::TooLong { length, room })?;
-                return Packet::from_ipv4(datagram).map(Some).ok_or_else(|| Cause::Malformed.into());
-            }
-            Err(Errno::EAGAIN) => return Ok(None),
-            Err(Errno::EINTR) => {}
-            Err(errno) => return Err(errno.into()),
+/// Puts the socket on an interface, in place of another one if it was on one. A group is left there before it is joined
+/// here: the kernel forgets an interface that is deleted, but not who was a member there.
+pub(super) fn place(
+    socket: &Socket,
+    interface: &Interface,
+    source: Ipv4Addr,
+    reception: Reception,
+    left: Option<u32>,
+) -> Result<(), Failure> {
+    let group = match reception {
+        Reception::Group(group) => Some(expect_group(source, group)?),
+        Reception::Unicast => None,
+    };
+    socket.bind_device(Some(interface.name().as_bytes()))?;
+    expect_local(source)?;
+    bind(socket, group.unwrap_or(source).into(), interface.index())?;
+    if let Some(group) = group {
+        if let Some(left) = left {
+            let _ = socket.leave_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(left));
         }
+        socket.join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(interface.index()))?;
     }
+    Ok(())
+}
+
+pub(super) fn read(told: Told, datagram: &[u8]) -> Option<Packet<'_>> {
+    Packet::from_ipv4(datagram, told.interface?, told.received_at)
 }
 
 fn expect_group(source: Ipv4Addr, group: IpAddr) -> Result<Ipv4Addr, Failure> {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use lab::Lan;
 use vip_netlink::{ErrorKind, Protocol, Reception, VrrpSocket};
 
-use crate::support::{GROUP, Host, capture, receive, two_hosts};
+use crate::support::{GROUP, Host, ah_datagram, capture, receive, two_hosts};
 
 pub(crate) fn a_datagram_arrives_as_it_was_sent() {
     let (lan, here, there) = two_hosts();
@@ -80,18 +80,11 @@ pub(crate) fn what_is_no_datagram_is_not_sent() {
 }
 
 fn open(host: &Host, reception: Reception) -> VrrpSocket {
-    let open = || VrrpSocket::open(&host.eth0, host.ip.into(), reception, Protocol::Ah);
-    host.namespace.run(open).unwrap().unwrap()
+    host.open_for(host.ip, reception, Protocol::Ah).unwrap()
 }
 
-/// An IPv4 header, an Authentication Header (RFC 2402 §2) of 24 bytes, and a message.
 fn datagram(source: Ipv4Addr, destination: Ipv4Addr, ttl: u8) -> Vec<u8> {
-    let message = b"message";
-    let total = u16::try_from(20 + 24 + message.len()).unwrap().to_be_bytes();
-    let ip = [0x45, 0xc0, total[0], total[1], 0x12, 0x34, 0, 0, ttl, 51, 0, 0];
-    let [mut ah, icv] = [[112, 4, 0, 0, 10, 0, 0, 1, 0, 0, 0, 7], [0xaa; 12]];
-    ah[4..8].copy_from_slice(&source.octets());
-    [&ip[..], &source.octets(), &destination.octets(), &ah, &icv, message].concat()
+    ah_datagram(source, destination, ttl, b"message")
 }
 
 fn without_checksum(datagram: &[u8]) -> Vec<u8> {

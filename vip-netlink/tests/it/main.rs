@@ -5,9 +5,12 @@ mod addresses_v6;
 mod ah;
 mod alloc_free;
 mod announce;
+mod batch;
+mod filter;
 mod interfaces;
 mod keepalived;
 mod privileges;
+mod rejoin;
 mod support;
 mod unicast;
 mod vrrp;
@@ -96,6 +99,24 @@ fn main() -> std::process::ExitCode {
         ah::own_datagrams_do_not_come_back,
         ah::with_and_without_the_header_are_kept_apart,
         ah::what_is_no_datagram_is_not_sent,
+        filter::only_the_virtual_routers_given_are_heard,
+        filter::a_foreign_packet_wakes_nobody,
+        filter::the_numbers_are_replaced_without_losing_a_packet,
+        filter::everything_is_heard_again,
+        filter::a_full_set_fits,
+        batch::a_batch_is_what_is_there,
+        batch::a_packet_that_is_too_long_costs_the_others_nothing,
+        batch::a_full_batch_leaves_the_rest_for_the_next,
+        batch::many_messages_arrive_in_their_order,
+        batch::what_cannot_be_sent_costs_the_others_nothing,
+        batch::each_message_to_an_interface_that_is_down_is_an_error,
+        batch::a_packet_says_where_and_when_it_came_in,
+        rejoin::the_same_socket_works_on_the_interface_that_came_back,
+        rejoin::filter_and_hop_limit_stay,
+        rejoin::the_source_may_be_another_one,
+        rejoin::where_nothing_went_nothing_changes,
+        rejoin::no_interface_that_is_gone_is_remembered,
+        rejoin::it_fails_until_interface_and_source_are_back,
         keepalived::keepalived_is_heard_in_every_way_it_speaks,
         alloc_free::sending_and_receiving_allocate_nothing,
     ])

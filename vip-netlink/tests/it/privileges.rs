@@ -8,7 +8,7 @@ use crate::support::{GROUP, address, texts, two_hosts};
 pub(crate) fn without_capabilities_looking_works_and_changing_says_what_it_needs() {
     let (_lan, host, _) = two_hosts();
     let announcer = host.announcer();
-    let vrrp = host.vrrp();
+    let mut vrrp = host.vrrp();
     let vip = address("192.0.2.10/24");
 
     host.namespace
@@ -20,6 +20,8 @@ pub(crate) fn without_capabilities_looking_works_and_changing_says_what_it_needs
             announcer.announce(vip.ip()).unwrap();
             vrrp.send(GROUP, b"still").unwrap();
             assert!(vrrp.recv(&mut [0; 128]).unwrap().is_none());
+            vrrp.receive_only([7]).unwrap();
+            vrrp.receive_all().unwrap();
 
             netlink.flush().unwrap(); // There is nothing to remove.
 
@@ -38,6 +40,10 @@ pub(crate) fn without_capabilities_looking_works_and_changing_says_what_it_needs
             expect(
                 VrrpSocket::open(&eth0, host.ip.into(), Reception::Group(GROUP), Protocol::Vrrp),
                 "cannot open a VRRP socket on eth0: operation not permitted (needs CAP_NET_RAW)",
+            );
+            expect(
+                vrrp.rejoin(&eth0, host.ip.into()),
+                "cannot rejoin on eth0: operation not permitted (needs CAP_NET_RAW)",
             );
         })
         .unwrap();

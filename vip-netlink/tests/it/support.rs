@@ -4,12 +4,14 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     os::fd::{AsFd, BorrowedFd},
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use lab::{Capture, Lan, Namespace};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use vip_netlink::{Address, Announcer, AssignedAddress, Interface, Netlink, Protocol, Reception, VrrpSocket};
+use vip_netlink::{
+    Address, Announcer, AssignedAddress, Interface, Netlink, Packet, Protocol, Reception, VrrpSocket,
+};
 
 /// A host with one interface, and what it needs to be driven from the test's thread.
 pub(crate) struct Host {
@@ -42,6 +44,17 @@ impl Host {
         let global = Address::new(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, number.into()), 64).unwrap();
         self.netlink.add(&self.eth0, global).unwrap();
         eventually("the link-local address is usable", || self.is_usable(link_local(number)));
+    }
+
+    /// Has the interface deleted and made anew, by the same name and with the same addresses, IPv6's not yet.
+    pub(crate) fn replace_interface(&mut self, lan: &mut Lan, number: u8) {
+        let name = format!("host{number}");
+        lan.detach(&name).unwrap();
+        eventually("eth0 is gone", || self.netlink.interface("eth0").is_err());
+        lan.attach(&self.namespace, &name, self.ip, 24).unwrap();
+        let gone = self.eth0.index();
+        self.eth0 = self.netlink.interface("eth0").unwrap();
+        assert_ne!(self.eth0.index(), gone);
     }
 
     pub(crate) fn is_usable(&mut self, ip: IpAddr) -> bool {
@@ -79,8 +92,17 @@ impl Host {
         source: impl Into<IpAddr>,
         reception: Reception,
     ) -> Result<VrrpSocket, vip_netlink::Error> {
+        self.open_for(source, reception, Protocol::Vrrp)
+    }
+
+    pub(crate) fn open_for(
+        &self,
+        source: impl Into<IpAddr>,
+        reception: Reception,
+        protocol: Protocol,
+    ) -> Result<VrrpSocket, vip_netlink::Error> {
         let source = source.into();
-        self.namespace.run(|| VrrpSocket::open(&self.eth0, source, reception, Protocol::Vrrp)).unwrap()
+        self.namespace.run(|| VrrpSocket::open(&self.eth0, source, reception, protocol)).unwrap()
     }
 }
 
@@ -103,6 +125,78 @@ pub(crate) fn link_local(number: u8) -> IpAddr {
     Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0xff, 0xfe00, number.into()).into()
 }
 
+/// One kind of socket, on the first of two hosts and on the second.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Way {
+    pub(crate) protocol: Protocol,
+    pub(crate) here: IpAddr,
+    pub(crate) there: IpAddr,
+    /// `None` is unicast.
+    pub(crate) group: Option<IpAddr>,
+}
+
+impl Way {
+    /// All kinds there are.
+    pub(crate) fn all() -> [Self; 6] {
+        let (v4, v6) = ([[10, 0, 0, 1], [10, 0, 0, 2]].map(IpAddr::from), [1, 2].map(link_local));
+        [
+            (Protocol::Vrrp, v4, Some(GROUP)),
+            (Protocol::Vrrp, v4, None),
+            (Protocol::Vrrp, v6, Some(GROUP_V6)),
+            (Protocol::Vrrp, v6, None),
+            (Protocol::Ah, v4, Some(GROUP)),
+            (Protocol::Ah, v4, None),
+        ]
+        .map(|(protocol, [here, there], group)| Self { protocol, here, there, group })
+    }
+
+    pub(crate) fn open_here(self, host: &Host) -> VrrpSocket {
+        self.open(host, self.here)
+    }
+
+    pub(crate) fn open_there(self, host: &Host) -> VrrpSocket {
+        self.open(host, self.there)
+    }
+
+    /// Whom the second host sends to so that the first hears it.
+    pub(crate) fn to_here(self) -> IpAddr {
+        self.group.unwrap_or(self.here)
+    }
+
+    pub(crate) fn to_there(self) -> IpAddr {
+        self.group.unwrap_or(self.there)
+    }
+
+    /// What to hand to a socket so that this message goes out.
+    pub(crate) fn wrap(self, source: IpAddr, destination: IpAddr, message: &[u8]) -> Vec<u8> {
+        match (self.protocol, source, destination) {
+            (Protocol::Ah, IpAddr::V4(source), IpAddr::V4(destination)) => {
+                ah_datagram(source, destination, 255, message)
+            }
+            _ => message.to_vec(),
+        }
+    }
+
+    /// What of a packet's bytes is the message.
+    pub(crate) fn unwrap(self, bytes: &[u8]) -> &[u8] {
+        if self.protocol == Protocol::Ah { &bytes[24..] } else { bytes }
+    }
+
+    fn open(self, host: &Host, source: IpAddr) -> VrrpSocket {
+        let reception = self.group.map_or(Reception::Unicast, Reception::Group);
+        host.open_for(source, reception, self.protocol).unwrap()
+    }
+}
+
+/// An IPv4 header, an Authentication Header (RFC 2402 §2) of 24 bytes, and a message.
+pub(crate) fn ah_datagram(source: Ipv4Addr, destination: Ipv4Addr, ttl: u8, message: &[u8]) -> Vec<u8> {
+    let total = u16::try_from(20 + 24 + message.len()).unwrap().to_be_bytes();
+    let ip = [0x45, 0xc0, total[0], total[1], 0x12, 0x34, 0, 0, ttl, 51, 0, 0];
+    let [mut ah, icv] = [[112, 4, 0, 0, 10, 0, 0, 1, 0, 0, 0, 7], [0xaa; 12]];
+    ah[4..8].copy_from_slice(&source.octets());
+    [&ip[..], &source.octets(), &destination.octets(), &ah, &icv, message].concat()
+}
+
 pub(crate) fn texts(addresses: &[AssignedAddress]) -> Vec<String> {
     addresses.iter().map(|assigned| assigned.address().to_string()).collect()
 }
@@ -117,8 +211,18 @@ pub(crate) struct Received {
     pub(crate) source: IpAddr,
     pub(crate) destination: IpAddr,
     pub(crate) hop_limit: u8,
+    pub(crate) interface: u32,
+    pub(crate) received_at: Option<SystemTime>,
     pub(crate) bytes: Vec<u8>,
     pub(crate) datagram: Option<Vec<u8>>,
+}
+
+impl From<Packet<'_>> for Received {
+    fn from(packet: Packet<'_>) -> Self {
+        let Packet { source, destination, hop_limit, interface, received_at, bytes, datagram, .. } = packet;
+        let (bytes, datagram) = (bytes.to_vec(), datagram.map(<[u8]>::to_vec));
+        Self { source, destination, hop_limit, interface, received_at, bytes, datagram }
+    }
 }
 
 /// Waits for the next packet.
@@ -127,9 +231,7 @@ pub(crate) fn receive(socket: &VrrpSocket) -> Received {
     let deadline = Instant::now() + PATIENCE;
     while wait_readable(socket.as_fd(), deadline) {
         if let Some(packet) = socket.recv(&mut buffer).unwrap() {
-            let vip_netlink::Packet { source, destination, hop_limit, bytes, datagram, .. } = packet;
-            let (bytes, datagram) = (bytes.to_vec(), datagram.map(<[u8]>::to_vec));
-            return Received { source, destination, hop_limit, bytes, datagram };
+            return packet.into();
         }
     }
     panic!("no packet in {PATIENCE:?}");

@@ -1,0 +1,103 @@
+use std::time::Duration;
+
+/// What one run of a check found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// What it says of the target.
+    pub verdict: Verdict,
+    /// Why.
+    pub cause: Cause,
+    /// From the start of the run to its end.
+    pub latency: Duration,
+    /// Whether it is so clear that no further run is needed to believe it: a failure that leaves no room for chance (HAProxy's
+    /// and Envoy's answer that is wrong, not late).
+    pub decisive: bool,
+    /// What the target, or the script that looked at it, says of its weight.
+    pub weight: Option<WeightHint>,
+    /// What the target said, or what went wrong in words: at most 256 bytes.
+    pub detail: Option<Box<str>>,
+}
+
+/// What a run says of the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// It serves.
+    Pass,
+    /// It does not.
+    Fail,
+    /// It serves, and asks for no new connections.
+    Drain,
+    /// The run says nothing about the target: it was the checker that could not look, or looked too late.
+    Inconclusive,
+}
+
+/// Why a run ended as it did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Cause {
+    /// How far the run came.
+    pub layer: Layer,
+    /// What happened there.
+    pub kind: Kind,
+    /// The number that goes with it: an errno, an HTTP or SMTP status, a DNS response code, an exit code, a signal, a TLS
+    /// alert; 0 where there is none.
+    pub code: i32,
+}
+
+/// How far a run came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Layer {
+    /// Not out of this host: no descriptor, no port, no permission.
+    Local,
+    /// The network and the transport: HAProxy's L4.
+    Network,
+    /// TLS: HAProxy's L6.
+    Tls,
+    /// What the server said: HAProxy's L7.
+    Application,
+    /// A program that looked at the target.
+    Script,
+}
+
+/// What happened in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// All as expected.
+    Passed,
+    /// Nothing came before the deadline.
+    TimedOut,
+    /// The deadline passed while the checker itself was held up, so that an answer may have been there.
+    HeldUp,
+    /// A system call failed; the code says how.
+    Failed,
+    /// The other side ended the conversation before it was complete.
+    Closed,
+    /// Well-formed, but not the status that was asked for.
+    WrongStatus,
+    /// Well-formed, but not the content that was asked for.
+    WrongContent,
+    /// Not what the protocol allows.
+    Malformed,
+    /// The certificate was not accepted.
+    Certificate,
+    /// A program ended by a signal; the code is its number.
+    Signalled,
+    /// Nobody reported in time (push checks).
+    Silent,
+}
+
+/// What a target says of its own weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WeightHint {
+    /// This weight.
+    Absolute(u32),
+    /// This share, in percent, of the configured weight (HAProxy's agent-check).
+    Percent(u16),
+    /// This much more or less than the configured weight (keepalived's MISC_DYNAMIC).
+    Delta(i32),
+}

@@ -1,0 +1,206 @@
+use std::{
+    fs::File,
+    io::{self, Read},
+    os::{
+        fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd},
+        unix::process::CommandExt,
+    },
+    process::{Command, Stdio},
+};
+
+use nix::{
+    errno::Errno,
+    fcntl::{FcntlArg, OFlag, fcntl},
+    libc,
+    sys::{
+        epoll::{EpollEvent, EpollFlags},
+        signal::{Signal, killpg},
+        wait::{Id, WaitPidFlag, WaitStatus, waitid},
+    },
+    unistd::{Pid, pipe2},
+};
+
+use super::{io_loop::Io, socket, token};
+use crate::{Cause, Kind, Layer, Outcome, Script};
+
+/// A program that runs, the leader of a process group of its own.
+///
+/// Its group is killed before its status is taken: until then, the kernel gives its number to nobody else.
+#[derive(Debug)]
+pub(super) struct Child {
+    pid: Pid,
+    pidfd: OwnedFd,
+    output: Option<File>,
+    tail: Vec<u8>,
+    pub(super) stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    InTime,
+    /// Its time is over, and it has been asked to end.
+    Asked,
+    Killed,
+}
+
+impl Child {
+    pub(super) fn spawn(script: &Script, io: &Io, token: u64) -> Result<Self, Outcome> {
+        let cannot = |error: io::Error| {
+            let errno = error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw);
+            socket::local(errno, format_args!("cannot run {}", script.program().display()))
+        };
+        let (output, input) = pipe2(OFlag::O_CLOEXEC).map_err(|errno| cannot(errno.into()))?;
+        // Of this end only: a program does not expect its output to be refused.
+        fcntl(&output, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(|errno| cannot(errno.into()))?;
+        let mut child = command(script, input).map_err(cannot)?.spawn().map_err(cannot)?;
+        let pid = Pid::from_raw(child.id().cast_signed());
+        let event = EpollEvent::new(EpollFlags::EPOLLIN, token);
+        let watched = pidfd_open(pid).and_then(|pidfd| {
+            io.epoll.add(&pidfd, event)?;
+            io.epoll.add(&output, event)?;
+            Ok(pidfd)
+        });
+        match watched {
+            Ok(pidfd) => {
+                let output = Some(File::from(output));
+                Ok(Self { pid, pidfd, output, tail: Vec::new(), stage: Stage::InTime })
+            }
+            Err(errno) => {
+                // It has hardly begun; nothing of it is to stay.
+                let _ = killpg(pid, Signal::SIGKILL);
+                let _ = child.wait();
+                Err(socket::local(errno, format_args!("cannot watch {}", script.program().display())))
+            }
+        }
+    }
+
+    /// Asks its group to end.
+    pub(super) fn ask(&mut self) {
+        self.signal(Signal::SIGTERM);
+        self.stage = Stage::Asked;
+    }
+
+    /// Ends its group.
+    pub(super) fn kill(&mut self) {
+        self.signal(Signal::SIGKILL);
+        self.stage = Stage::Killed;
+    }
+
+    /// Takes what it has printed; of much, some now, and the rest at the next call.
+    pub(super) fn take_output(&mut self, buffer: &mut [u8]) {
+        for _ in 0..READS {
+            let Some(output) = &mut self.output else { return };
+            match output.read(buffer) {
+                Ok(count @ 1..) => self.keep(buffer.get(..count).unwrap_or_default()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Ok(0) | Err(_) => self.output = None,
+            }
+        }
+    }
+
+    /// Kills what is left of its group and takes its status, if it has ended.
+    pub(super) fn reap(&mut self) -> Option<Result<WaitStatus, Errno>> {
+        let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG;
+        match waitid(Id::PIDFd(self.pidfd.as_fd()), look | WaitPidFlag::WNOWAIT) {
+            Ok(WaitStatus::StillAlive) | Err(Errno::EINTR) => return None,
+            Ok(_) => {}
+            // Somebody else has taken its status; its number may be another's by now.
+            Err(errno) => return Some(Err(errno)),
+        }
+        self.signal(Signal::SIGKILL);
+        Some(waitid(Id::PIDFd(self.pidfd.as_fd()), look))
+    }
+
+    /// What its status says, and what it printed.
+    pub(super) fn outcome(
+        &mut self,
+        status: Result<WaitStatus, Errno>,
+        script: &Script,
+        buffer: &mut [u8],
+    ) -> (Outcome, Box<[u8]>) {
+        self.take_output(buffer);
+        let output = std::mem::take(&mut self.tail).into_boxed_slice();
+        let outcome = match status {
+            Ok(WaitStatus::Exited(_, status)) => script.exit_map().outcome(status),
+            Ok(WaitStatus::Signaled(_, signal, _)) => {
+                Outcome::failed(Cause::new(Layer::Script, Kind::Signalled, signal as i32))
+            }
+            Ok(_) => lost(Errno::ECHILD),
+            Err(errno) => lost(errno),
+        };
+        if outcome.detail.is_some() {
+            return (outcome, output);
+        }
+        let first = output.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        match String::from_utf8_lossy(first).trim() {
+            "" => (outcome, output),
+            line => (outcome.with_detail(line), output),
+        }
+    }
+
+    /// Ends it, and gives it to those whose status is still to be taken, which is told by their token.
+    pub(super) fn orphan(mut self, io: &Io) -> Self {
+        self.kill();
+        if let Some(output) = self.output.take() {
+            let _ = io.epoll.delete(&output);
+        }
+        let mut event = EpollEvent::new(EpollFlags::EPOLLIN, token::ORPHAN);
+        let _ = io.epoll.modify(&self.pidfd, &mut event);
+        self
+    }
+
+    /// Readable when it has ended.
+    pub(super) fn pidfd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
+    fn signal(&self, signal: Signal) {
+        // ESRCH: there is nobody left. EPERM: those of another user whom a program with that right has started.
+        let _ = killpg(self.pid, signal);
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        let bytes = bytes.get(bytes.len().saturating_sub(TAIL_LEN)..).unwrap_or(bytes);
+        let surplus = (self.tail.len() + bytes.len()).saturating_sub(TAIL_LEN);
+        self.tail.drain(..surplus);
+        self.tail.extend(bytes);
+    }
+}
+
+fn command(script: &Script, output: OwnedFd) -> io::Result<Command> {
+    let mut command = Command::new(script.program());
+    command
+        .args(script.arguments())
+        .env_clear()
+        .envs(script.environment())
+        .current_dir("/")
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(output.try_clone()?)
+        .stderr(output);
+    if let Some((user, group)) = script.user_and_group() {
+        command.uid(user).gid(group);
+    }
+    Ok(command)
+}
+
+fn lost(errno: Errno) -> Outcome {
+    Outcome::inconclusive(Cause::new(Layer::Local, Kind::Failed, errno as i32)).with_detail(
+        "the exit status is lost: SIGCHLD is ignored in this process, or another part of it waits for all children",
+    )
+}
+
+/// `pidfd_open(2)`.
+#[expect(unsafe_code, reason = "nix has no call")]
+fn pidfd_open(pid: Pid) -> nix::Result<OwnedFd> {
+    // SAFETY: it takes two numbers, and returns a descriptor (which closes on exec) that is nobody else's, or -1.
+    unsafe {
+        let fd = Errno::result(libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0))?;
+        Ok(OwnedFd::from_raw_fd(fd as i32))
+    }
+}
+
+const TAIL_LEN: usize = 4096;
+/// A pipe holds 64 KiB, as the buffer does: what is there comes with the first.
+const READS: usize = 2;

@@ -8,7 +8,7 @@
 use std::{
     collections::VecDeque,
     io,
-    os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
+    os::fd::{AsFd, BorrowedFd},
     time::{Duration, Instant},
 };
 
@@ -329,13 +329,6 @@ impl AsFd for Engine {
     /// Readable when [`turn`](Self::turn) has something to do.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.io.epoll.0.as_fd()
-    }
-}
-
-impl AsRawFd for Engine {
-    /// The same descriptor, for event loops that are older than [`AsFd`].
-    fn as_raw_fd(&self) -> RawFd {
-        self.as_fd().as_raw_fd()
     }
 }
 

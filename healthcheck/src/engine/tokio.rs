@@ -1,6 +1,13 @@
-use std::time::Instant;
+use std::{
+    io,
+    os::fd::{AsFd, OwnedFd},
+    time::Instant,
+};
 
-use tokio::{io::unix::AsyncFd, task::yield_now};
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    task::yield_now,
+};
 
 use super::{Budget, Engine, EngineError, Event, Turn};
 
@@ -22,7 +29,9 @@ use super::{Budget, Engine, EngineError, Event, Turn};
 /// ```
 #[derive(Debug)]
 pub struct AsyncEngine {
-    engine: AsyncFd<Engine>,
+    /// A second descriptor of the engine's event loop. It is nobody's but the runtime's, whatever is done with the engine.
+    readiness: AsyncFd<OwnedFd>,
+    engine: Engine,
 }
 
 impl AsyncEngine {
@@ -30,13 +39,15 @@ impl AsyncEngine {
     ///
     /// # Errors
     ///
-    /// The runtime's event loop does not take it.
+    /// File descriptors are used up.
     ///
     /// # Panics
     ///
     /// Outside a runtime, and in one whose I/O is not enabled: see `tokio::io::unix::AsyncFd`.
     pub fn new(engine: Engine) -> Result<Self, EngineError> {
-        Ok(Self { engine: AsyncFd::new(engine).map_err(EngineError::Wait)? })
+        let descriptor = engine.as_fd().try_clone_to_owned().map_err(EngineError::Open)?;
+        let readiness = register(descriptor).map_err(EngineError::Open)?;
+        Ok(Self { readiness, engine })
     }
 
     /// Runs the checks that are due until something has happened, and returns that.
@@ -48,11 +59,11 @@ impl AsyncEngine {
     /// The runtime is shutting down.
     pub async fn next(&mut self) -> Result<Event, EngineError> {
         loop {
-            if let Some(event) = self.engine.get_mut().poll_event() {
+            if let Some(event) = self.engine.poll_event() {
                 return Ok(event);
             }
-            let mut ready = self.engine.readable_mut().await.map_err(EngineError::Wait)?;
-            match ready.get_inner_mut().turn(Instant::now(), Budget::default()) {
+            let mut ready = self.readiness.readable().await.map_err(EngineError::Wait)?;
+            match self.engine.turn(Instant::now(), Budget::default()) {
                 Turn::Finished => ready.clear_ready(),
                 Turn::Unfinished => yield_now().await,
             }
@@ -62,18 +73,25 @@ impl AsyncEngine {
     /// Returns the engine, to add and schedule checks.
     #[must_use]
     pub fn get_mut(&mut self) -> &mut Engine {
-        self.engine.get_mut()
+        &mut self.engine
     }
 
     /// Returns the engine.
     #[must_use]
     pub fn get_ref(&self) -> &Engine {
-        self.engine.get_ref()
+        &self.engine
     }
 
     /// Takes the engine back from the runtime.
     #[must_use]
     pub fn into_inner(self) -> Engine {
-        self.engine.into_inner()
+        self.engine
     }
+}
+
+#[expect(unsafe_code, reason = "tokio believes no type but by a promise")]
+fn register(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: it is open and the same until `AsyncFd` closes it, for nobody else gets hold of it.
+    let registered = unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) };
+    registered.map_err(|error| error.into_parts().1)
 }

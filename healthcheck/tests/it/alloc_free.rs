@@ -1,0 +1,43 @@
+//! Steady state takes no memory.
+
+use std::time::{Duration, Instant};
+
+use healthcheck::{Budget, Check, Echo, Event, Expect, Tcp};
+use lab::allocations;
+
+use crate::support::{closed, engine, says, silent};
+
+pub(crate) fn checks_that_pass_or_are_refused_allocate_nothing() {
+    let (_listener, listening) = silent();
+    let mut engine = engine();
+    let checks = [
+        Check::new(listening, Tcp::connect()),
+        Check::new(closed(), Tcp::connect()),
+        Check::new(says(b"220 ready"), Tcp::connect().send(*b"hello").expect(Expect::contains(b"ready"))),
+        Check::new(listening, Echo::new()),
+    ];
+    let checks = checks.map(|check| engine.add(check).unwrap());
+    let mut run_all = || {
+        for check in checks {
+            engine.schedule(check, Instant::now());
+        }
+        let mut count = 0;
+        while count < checks.len() {
+            engine.wait(Some(Duration::from_secs(1))).unwrap();
+            engine.turn(Instant::now(), Budget::default());
+            while let Some(Event::Ended(_)) = engine.poll_event() {
+                count += 1;
+            }
+        }
+    };
+    for _ in 0..10 {
+        run_all();
+    }
+
+    let before = allocations();
+    for _ in 0..100 {
+        run_all();
+    }
+
+    assert_eq!(allocations() - before, 0);
+}

@@ -1,0 +1,123 @@
+//! Pings.
+
+use std::{
+    fs,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::{Duration, Instant},
+};
+
+use healthcheck::{Budget, Check, Echo, Event, Kind, Layer, Verdict};
+use lab::{Lan, Namespace};
+
+use crate::support::{PATIENCE, ended, engine, is_alone, run};
+
+fn host(ip: impl Into<IpAddr>) -> SocketAddr {
+    SocketAddr::new(ip.into(), 0)
+}
+
+/// Allows ping sockets to everybody in this namespace, or to nobody: then root has raw ones.
+fn allow(range: &str) {
+    fs::write("/proc/sys/net/ipv4/ping_group_range", range).unwrap();
+}
+
+const EVERYBODY: &str = "0 2147483647";
+const NOBODY: &str = "1 0";
+
+pub(crate) fn a_host_that_answers_passes_over_ipv4_and_ipv6() {
+    Namespace::current().unwrap().enable_ipv6("lo").unwrap();
+    for range in [EVERYBODY, NOBODY] {
+        allow(range);
+        for ip in [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()] {
+            for length in [8, 56, 1000, 30_000] {
+                let outcome =
+                    run(Check::new(host(ip), Echo::with_payload(length)).timeout(PATIENCE)).outcome;
+
+                assert_eq!(outcome.verdict, Verdict::Pass, "{ip}, {length} bytes, {range}: {outcome:?}");
+            }
+        }
+    }
+}
+
+pub(crate) fn a_host_that_is_not_there_fails() {
+    let mut lan = Lan::new().unwrap();
+    lan.attach(&Namespace::current().unwrap(), "checker", Ipv4Addr::new(10, 0, 0, 1), 24).unwrap();
+    for range in [EVERYBODY, NOBODY] {
+        allow(range);
+        let silence =
+            run(Check::new(host([10, 0, 0, 9]), Echo::new()).timeout(Duration::from_millis(200))).outcome;
+        let unreachable = run(Check::new(host([192, 0, 2, 1]), Echo::new())).outcome;
+
+        assert_eq!(silence.verdict, Verdict::Fail);
+        assert_eq!((silence.cause.layer, silence.cause.kind), (Layer::Network, Kind::TimedOut));
+        assert_eq!(unreachable.verdict, Verdict::Fail);
+        assert_eq!((unreachable.cause.layer, unreachable.cause.kind), (Layer::Network, Kind::Failed));
+    }
+}
+
+pub(crate) fn fault_8_a_thousand_hosts_share_one_socket() {
+    if !is_alone("echo::fault_8_a_thousand_hosts_share_one_socket") {
+        return;
+    }
+    for range in [EVERYBODY, NOBODY] {
+        allow(range);
+        let before = fs::read_dir("/proc/self/fd").unwrap().count();
+        let mut engine = engine();
+        for number in 0..1000_u16 {
+            let [high, low] = number.to_be_bytes();
+            let check = Check::new(host([127, 1, high, low]), Echo::new()).timeout(PATIENCE);
+            let check = engine.add(check).unwrap();
+            engine.schedule(check, Instant::now());
+        }
+
+        for _ in 0..1000 {
+            let ended = ended(&mut engine);
+            assert_eq!(ended.outcome.verdict, Verdict::Pass, "{ended:?}");
+        }
+
+        // The event loop, its timer, and one socket.
+        assert_eq!(fs::read_dir("/proc/self/fd").unwrap().count() - before, 3, "{range}");
+    }
+}
+
+pub(crate) fn fault_8_sequence_numbers_come_round() {
+    allow(EVERYBODY);
+    let mut lan = Lan::new().unwrap();
+    lan.attach(&Namespace::current().unwrap(), "checker", Ipv4Addr::new(10, 0, 0, 1), 24).unwrap();
+    let mut engine = engine();
+    // One waits for a reply that does not come while all other numbers are used up, and more.
+    let lost = engine.add(Check::new(host([10, 0, 0, 9]), Echo::new()).timeout(PATIENCE * 10)).unwrap();
+    engine.schedule(lost, Instant::now());
+    let checks: Vec<_> =
+        (0..100).map(|_| engine.add(Check::new(host([127, 0, 0, 1]), Echo::new())).unwrap()).collect();
+    for check in &checks {
+        engine.schedule(*check, Instant::now());
+    }
+
+    let mut count = 0;
+    while count < 70_000 {
+        engine.wait(Some(PATIENCE)).unwrap();
+        engine.turn(Instant::now(), Budget::default());
+        while let Some(Event::Ended(ended)) = engine.poll_event() {
+            assert_ne!(ended.check, lost);
+            assert_eq!(ended.outcome.verdict, Verdict::Pass, "{ended:?}");
+            engine.schedule(ended.check, ended.planned);
+            count += 1;
+        }
+    }
+
+    assert_eq!(engine.in_flight(healthcheck::Class::Echo), 1 + checks.len() as u32 - waiting(&engine));
+}
+
+/// Those who are planned and have not started.
+fn waiting(engine: &healthcheck::Engine) -> u32 {
+    101 - engine.in_flight(healthcheck::Class::Echo)
+}
+
+pub(crate) fn where_pings_are_forbidden_the_outcome_says_what_would_help() {
+    allow(NOBODY);
+    let outcome = crate::support::without_capabilities(|| run(Check::new(host([127, 0, 0, 1]), Echo::new())).outcome);
+
+    assert_eq!((outcome.verdict, outcome.cause.layer), (Verdict::Inconclusive, Layer::Local));
+    let detail = outcome.detail.unwrap_or_default();
+    assert!(detail.contains("ping_group_range") && detail.contains("CAP_NET_RAW"), "{detail}");
+}

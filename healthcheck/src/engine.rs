@@ -142,8 +142,9 @@ impl Engine {
     ///
     /// File descriptors are used up.
     pub fn new(limits: Limits) -> Result<Self, EngineError> {
-        let (io, clock) =
-            Io::new().and_then(|io| Ok((io, Clock::new()?))).map_err(|errno| EngineError::Open(errno.into()))?;
+        let (io, clock) = Io::new()
+            .and_then(|io| Ok((io, Clock::new()?)))
+            .map_err(|errno| EngineError::Open(errno.into()))?;
         Ok(Self {
             io,
             clock,

@@ -13,6 +13,4 @@ pub use endpoint::{Close, Endpoint};
 pub use engine::AsyncEngine;
 pub use engine::{Budget, Check, CheckId, Ended, Engine, EngineError, Event, Limits, Stats, Turn};
 pub use outcome::{Cause, Kind, Layer, Outcome, Verdict, WeightHint};
-pub use probe::{
-    Class, Echo, ExitMap, Expect, Pattern, PatternError, Probe, Script, Step, Tcp, Transport,
-};
+pub use probe::{Class, Echo, ExitMap, Expect, Pattern, PatternError, Probe, Script, Step, Tcp, Transport};

@@ -6,8 +6,8 @@ use super::{
     echoes,
     table::{Doing, HeldUp, Run, State},
     time::Time,
-    turn::CHECKPOINTS,
     token,
+    turn::CHECKPOINTS,
 };
 use crate::{Cause, Kind, Layer, Outcome, Step, Transport, Verdict};
 

@@ -115,7 +115,9 @@ impl Table {
 
     pub(super) fn children_mut(&mut self) -> impl Iterator<Item = &mut Child> {
         self.slots.iter_mut().filter_map(|slot| {
-            let State::Running(Run { doing: Doing::Program(child), .. }) = &mut slot.state else { return None };
+            let State::Running(Run { doing: Doing::Program(child), .. }) = &mut slot.state else {
+                return None;
+            };
             Some(&mut **child)
         })
     }

@@ -111,7 +111,9 @@ impl Engine {
                     Ok(count) => (self.ready.next, self.ready.end) = (0, count.min(room)),
                 }
             }
-            while let Some(event) = self.ready.events.get(self.ready.next..self.ready.end).and_then(<[_]>::first) {
+            while let Some(event) =
+                self.ready.events.get(self.ready.next..self.ready.end).and_then(<[_]>::first)
+            {
                 let token = token::read(event.data());
                 if token != Token::Timer && !allowance.take() {
                     return;

@@ -254,7 +254,11 @@ mod tests {
             (pattern("16 03 0x xx"), b"\x16\x03\x01\xff", Some(true)),
             (pattern("16 03 0x xx"), b"\x16\x03\x11\xff", Some(false)),
         ] {
-            assert_eq!(judge(&mut expect, answer.chunks(1)), expected, "{expect:?} of single bytes {answer:?}");
+            assert_eq!(
+                judge(&mut expect, answer.chunks(1)),
+                expected,
+                "{expect:?} of single bytes {answer:?}"
+            );
             assert_eq!(judge(&mut expect, [answer]), expected, "{expect:?} of {answer:?}");
         }
     }

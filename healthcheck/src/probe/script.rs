@@ -52,7 +52,8 @@ impl Script {
     /// Names a program by its path; one without a slash is looked for in the `PATH` that is given to it.
     #[must_use]
     pub fn new(program: impl Into<PathBuf>, exit_map: ExitMap) -> Self {
-        let env = vec![("PATH".into(), "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into())];
+        let env =
+            vec![("PATH".into(), "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into())];
         let grace = Duration::from_secs(2);
         Self { program: program.into(), args: Vec::new(), env, user: None, grace, exit_map }
     }
@@ -126,9 +127,7 @@ impl ExitMap {
                 let passed = Outcome { cause: Cause::new(Layer::Script, Kind::Passed, status), ..passed };
                 passed.with_weight(WeightHint::Absolute((status - 2).unsigned_abs()))
             }
-            (Self::Nagios, 2) | (Self::Plain | Self::Keepalived, _) => {
-                Outcome::failed(cause)
-            }
+            (Self::Nagios, 2) | (Self::Plain | Self::Keepalived, _) => Outcome::failed(cause),
             (Self::Nagios, _) => Outcome::inconclusive(cause),
         }
     }

@@ -6,10 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use healthcheck::{Budget, Check, Echo, Event, Kind, Layer, Verdict};
+use healthcheck::{Budget, Check, Class, Echo, Event, Kind, Layer, Verdict};
 use lab::{Lan, Namespace};
 
-use crate::support::{PATIENCE, ended, engine, is_alone, run};
+use crate::support::{PATIENCE, ended, engine, is_alone, run, without_capabilities};
 
 fn host(ip: impl Into<IpAddr>) -> SocketAddr {
     SocketAddr::new(ip.into(), 0)
@@ -29,8 +29,7 @@ pub(crate) fn a_host_that_answers_passes_over_ipv4_and_ipv6() {
         allow(range);
         for ip in [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()] {
             for length in [8, 56, 1000, 30_000] {
-                let outcome =
-                    run(Check::new(host(ip), Echo::with_payload(length)).timeout(PATIENCE)).outcome;
+                let outcome = run(Check::new(host(ip), Echo::with_payload(length)).timeout(PATIENCE)).outcome;
 
                 assert_eq!(outcome.verdict, Verdict::Pass, "{ip}, {length} bytes, {range}: {outcome:?}");
             }
@@ -105,17 +104,12 @@ pub(crate) fn fault_8_sequence_numbers_come_round() {
         }
     }
 
-    assert_eq!(engine.in_flight(healthcheck::Class::Echo), 1 + checks.len() as u32 - waiting(&engine));
-}
-
-/// Those who are planned and have not started.
-fn waiting(engine: &healthcheck::Engine) -> u32 {
-    101 - engine.in_flight(healthcheck::Class::Echo)
+    assert!(engine.in_flight(Class::Echo) >= 1, "the one that waits was forgotten");
 }
 
 pub(crate) fn where_pings_are_forbidden_the_outcome_says_what_would_help() {
     allow(NOBODY);
-    let outcome = crate::support::without_capabilities(|| run(Check::new(host([127, 0, 0, 1]), Echo::new())).outcome);
+    let outcome = without_capabilities(|| run(Check::new(host([127, 0, 0, 1]), Echo::new())).outcome);
 
     assert_eq!((outcome.verdict, outcome.cause.layer), (Verdict::Inconclusive, Layer::Local));
     let detail = outcome.detail.unwrap_or_default();

@@ -77,10 +77,8 @@ fn main() -> std::process::ExitCode {
         alloc_free::checks_that_pass_or_are_refused_allocate_nothing,
     ];
     #[cfg(feature = "tokio")]
-    tests.extend(lab::tests![
-        tokio::outcomes_are_awaited,
-        tokio::a_check_scheduled_while_others_wait_is_run,
-    ]);
+    tests
+        .extend(lab::tests![tokio::outcomes_are_awaited, tokio::a_check_scheduled_while_others_wait_is_run,]);
     lab::run_tests(tests)
 }
 

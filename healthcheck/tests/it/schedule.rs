@@ -12,8 +12,8 @@ use std::{
 };
 
 use healthcheck::{
-    Budget, Check, Class, Engine, Event, Expect, Kind, Layer, Limits, Outcome, Probe, Step, Tcp, Transport, Turn,
-    Verdict,
+    Budget, Check, Class, Engine, Event, Expect, Kind, Layer, Limits, Outcome, Probe, Step, Tcp, Transport,
+    Turn, Verdict,
 };
 use nix::{
     errno::Errno,
@@ -155,8 +155,7 @@ pub(crate) fn a_check_that_is_removed_says_nothing_any_more() {
 pub(crate) fn a_check_that_is_cancelled_does_not_start() {
     let (_listener, address) = silent();
     let mut engine = engine();
-    let [cancelled, other] =
-        [(); 2].map(|()| engine.add(Check::new(address, Tcp::connect())).unwrap());
+    let [cancelled, other] = [(); 2].map(|()| engine.add(Check::new(address, Tcp::connect())).unwrap());
     engine.schedule(cancelled, Instant::now());
     engine.schedule(other, Instant::now() + Duration::from_millis(20));
     engine.cancel(cancelled);
@@ -289,7 +288,9 @@ impl Probe for Twice {
     fn receive(&mut self, bytes: &[u8]) -> Step {
         if self.transport == Transport::Stream {
             self.transport = Transport::Datagram;
-            return Step::Done(Outcome::passed(Layer::Application).with_detail(&String::from_utf8_lossy(bytes)));
+            return Step::Done(
+                Outcome::passed(Layer::Application).with_detail(&String::from_utf8_lossy(bytes)),
+            );
         }
         assert_eq!(bytes, b"truncated");
         self.transport = Transport::Stream;
@@ -326,8 +327,7 @@ pub(crate) fn a_probe_may_reopen_and_change_the_transport() {
 pub(crate) fn a_datagram_that_is_refused_fails() {
     let address = UdpSocket::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
 
-    let outcome =
-        run(Check::new(address, Twice { transport: Transport::Datagram, is_sent: false })).outcome;
+    let outcome = run(Check::new(address, Twice { transport: Transport::Datagram, is_sent: false })).outcome;
 
     assert_eq!((outcome.verdict, outcome.cause.code), (Verdict::Fail, Errno::ECONNREFUSED as i32));
 }

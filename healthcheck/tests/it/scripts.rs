@@ -10,9 +10,7 @@ use healthcheck::{
 };
 use nix::sys::signal::{SigHandler, Signal, signal};
 
-use crate::support::{
-    PATIENCE, SLACK, ended, engine, eventually, is_alone, processes_with, run, start,
-};
+use crate::support::{PATIENCE, SLACK, ended, engine, eventually, is_alone, processes_with, run, start};
 
 /// A script for the shell, with something in its environment by which all that comes of it can be found.
 fn shell(name: &str, text: &str, map: ExitMap) -> (Script, String) {
@@ -54,7 +52,8 @@ pub(crate) fn what_was_printed_is_kept_the_end_of_it() {
 }
 
 pub(crate) fn a_program_gets_its_arguments_and_environment_and_nothing_else() {
-    let script = Script::new("/usr/bin/env", ExitMap::Plain).env("TARGET", "10.0.0.1").env("TARGET", "$(x) *");
+    let script =
+        Script::new("/usr/bin/env", ExitMap::Plain).env("TARGET", "10.0.0.1").env("TARGET", "$(x) *");
     let arguments = Script::new("/bin/echo", ExitMap::Plain).args(["a b", "$HOME", ";"]);
 
     let environment = run(Check::script(script)).output.unwrap();

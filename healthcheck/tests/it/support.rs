@@ -10,6 +10,8 @@ use std::{
 };
 
 use healthcheck::{Budget, Cause, Check, CheckId, Ended, Engine, Event, Kind, Layer, Limits, Outcome, Probe};
+use lab::Namespace;
+use nix::{errno::Errno, libc};
 
 pub(crate) fn engine() -> Engine {
     Engine::new(Limits::default()).unwrap()
@@ -104,11 +106,34 @@ pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// Processes, living or dead, whose environment has this in it. A zombie has none.
+/// How many processes have this in their environment. A zombie has none.
 pub(crate) fn processes_with(marker: &str) -> usize {
-    let of = |entry: fs::DirEntry| fs::read(entry.path().join("environ")).unwrap_or_default();
-    let has = |environment: Vec<u8>| environment.split(|byte| *byte == 0).any(|entry| entry == marker.as_bytes());
-    fs::read_dir("/proc").unwrap().flatten().filter(|entry| entry.file_name().to_string_lossy().parse::<u32>().is_ok()).map(of).filter(|environment| has(environment.clone())).count()
+    let has_marker = |entry: &fs::DirEntry| {
+        let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|variable| variable == marker.as_bytes())
+    };
+    fs::read_dir("/proc").unwrap().flatten().filter(has_marker).count()
+}
+
+/// Does something in a thread that may do nothing special.
+pub(crate) fn without_capabilities<T: Send>(f: impl FnOnce() -> T + Send) -> T {
+    let here = Namespace::current().unwrap();
+    let deprived = || {
+        drop_capabilities();
+        f()
+    };
+    here.run(deprived).unwrap()
+}
+
+/// Gives up all capabilities of the calling thread, and of no other.
+fn drop_capabilities() {
+    // linux/capability.h: version 3, this thread; effective, permitted and inheritable, twice 32 bits each.
+    let header: [u32; 2] = [0x2008_0522, 0];
+    let none = [0_u32; 6];
+    // SAFETY: capset reads the two structs that the arrays have the layout of.
+    #[expect(unsafe_code, reason = "nix has no capset")]
+    let result = unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), none.as_ptr()) };
+    Errno::result(result).unwrap();
 }
 
 /// Runs a test again in a process of its own, for what a process has only once. Returns whether this is that process.
@@ -116,13 +141,14 @@ pub(crate) fn is_alone(test: &str) -> bool {
     if env::var_os(ALONE).is_some() {
         return true;
     }
-    let output = Command::new(env::current_exe().unwrap())
-        .args(["--exact", test])
-        .env(ALONE, "1")
-        .output()
-        .unwrap();
+    let output =
+        Command::new(env::current_exe().unwrap()).args(["--exact", test]).env(ALONE, "1").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && text.contains("1 passed"), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     false
 }
 

@@ -17,7 +17,9 @@ use nix::{
     sys::socket::{Backlog, listen, setsockopt, sockopt},
 };
 
-use crate::support::{PATIENCE, SLACK, ask, cause, closed, ended, engine, listener, run, says, silent, start, target};
+use crate::support::{
+    PATIENCE, SLACK, ask, cause, closed, ended, engine, listener, run, says, silent, start, target,
+};
 
 pub(crate) fn a_target_that_listens_passes() {
     let (_listener, address) = silent();

@@ -101,8 +101,7 @@ pub(crate) fn fault_8_the_mark_is_there_before_the_route_is_chosen() {
             run(Check::new(endpoint.clone(), Tcp::connect())).outcome,
             run(Check::new(endpoint, Datagram(b"hello"))).outcome,
         ] {
-            let found =
-                if outcome.verdict == Verdict::Pass { Ok(()) } else { Err(outcome.cause.code) };
+            let found = if outcome.verdict == Verdict::Pass { Ok(()) } else { Err(outcome.cause.code) };
             // Which of the two a rule says depends on the kernel.
             let found = found.map_err(|code| {
                 if code == Errno::EHOSTUNREACH as i32 { Errno::ENETUNREACH as i32 } else { code }

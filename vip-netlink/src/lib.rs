@@ -64,7 +64,7 @@ mod packet;
 mod vrrp_socket;
 
 pub use address::{Address, AddressError, AddressState, AssignedAddress};
-pub use announce::Announcer;
+pub use announce::{Announcer, ArpForm, BatchError, PacedAnnouncer, Pacing};
 pub use error::{Error, ErrorKind};
 pub use link::{Interface, Ipv6Role};
 pub use netlink::{Change, Netlink};

@@ -25,6 +25,7 @@ pub(crate) fn sending_and_receiving_allocate_nothing() {
             assert_eq!(packet.bytes, [round; 40]);
             assert!(there.recv(&mut buffer).unwrap().is_none());
             announcer.announce(one).unwrap();
+            announcer.announce_all([one; 40]).unwrap();
         }
         let steady = allocations() - before;
 
@@ -33,6 +34,7 @@ pub(crate) fn sending_and_receiving_allocate_nothing() {
         for _ in 0..100 {
             assert_eq!(here.send(group, b"down").unwrap_err().kind(), ErrorKind::InterfaceDown);
             assert_eq!(announcer.announce(one).unwrap_err().kind(), ErrorKind::InterfaceDown);
+            assert_eq!(announcer.announce_all([one; 2]).unwrap_err().kind(), ErrorKind::InterfaceDown);
         }
         let failing = allocations() - before;
 

@@ -1,0 +1,237 @@
+//! The paced sender, on the wire and in a loop with another timer.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    net::{IpAddr, Ipv4Addr},
+    os::{fd::AsFd, unix::fs::FileExt},
+    thread,
+    time::{Duration, Instant},
+};
+
+use lab::{Capture, Stalls};
+use nix::time::{ClockId, clock_gettime};
+use vip_netlink::{ErrorKind, PacedAnnouncer, Pacing};
+
+use crate::support::{Host, PATIENCE, announced_by, two_hosts, two_hosts_with_ipv6, wait_readable};
+
+pub(crate) fn frames_keep_the_pace_on_the_wire() {
+    let (lan, host, _) = two_hosts();
+    let (stalls, clock) = (Stalls::watch().unwrap(), Clock::new());
+    let mut at_neighbour = lan.capture("host2").unwrap();
+    let pacing = Pacing::default().burst(2, Some(ms(100))).refresh(ms(150), 1).gap(ms(10));
+    let mut announcer = PacedAnnouncer::new(host.announcer(), pacing);
+    let began = Instant::now();
+
+    announcer.announce(began, [vip(1), vip(2)]);
+    let mut calls = Vec::new();
+    while calls.len() < 10 {
+        let now = wait_until(announcer.poll_timeout().unwrap());
+        announcer.handle_timeout(now).unwrap();
+        calls.push(now);
+    }
+
+    let seen = announcements(&mut at_neighbour, &host);
+    assert_eq!(seen.len(), calls.len(), "with a gap, each call sends one: {seen:?}");
+    for ((at, _), now) in seen.iter().zip(&calls) {
+        let now = clock.monotonic_at(*now);
+        // The capture asks two clocks, one after the other.
+        assert!(*at + ms(1) >= now, "{at:?} is before it was sent, at {now:?}");
+        let slack = ms(20) + stalls.between(now, *at);
+        assert!(at.saturating_sub(now) <= slack, "{at:?} is long after it was sent, at {now:?}");
+    }
+    assert!(calls.windows(2).all(|pair| pair[1] - pair[0] >= ms(10)), "the gap: {calls:?}");
+    for number in [1, 2] {
+        let of = |((_, ip), call): (&(Duration, IpAddr), &Instant)| (*ip == vip(number)).then_some(*call);
+        let own: Vec<_> = seen.iter().zip(&calls).filter_map(of).collect();
+        assert_eq!(own.len(), 5, "{seen:?}");
+        assert!(own[2] - own[1] >= ms(100), "the second set");
+        assert!(own[4] - own[3] >= ms(150), "the refresh");
+    }
+}
+
+pub(crate) fn what_is_withdrawn_is_not_sent() {
+    let (lan, host, _) = two_hosts();
+    let mut at_neighbour = lan.capture("host2").unwrap();
+    let pacing = Pacing::default().burst(2, Some(ms(20))).gap(ms(1));
+    let mut announcer = PacedAnnouncer::new(host.announcer(), pacing);
+    let began = Instant::now();
+
+    announcer.announce(began, [vip(1), vip(2), vip(3)]);
+    announcer.handle_timeout(began).unwrap();
+    announcer.withdraw([vip(1), vip(2)]);
+    while let Some(at) = announcer.poll_timeout() {
+        announcer.handle_timeout(wait_until(at)).unwrap();
+    }
+
+    let seen: Vec<_> = announcements(&mut at_neighbour, &host).into_iter().map(|(_, ip)| ip).collect();
+    assert_eq!(seen, [vip(1), vip(3), vip(3), vip(3), vip(3)]);
+}
+
+pub(crate) fn an_interface_that_was_down_is_announced_on_when_it_is_up() {
+    let (lan, host, _) = two_hosts();
+    let mut announcer = PacedAnnouncer::new(host.announcer(), Pacing::default().burst(2, None));
+    let began = Instant::now();
+
+    host.namespace.link_down("eth0").unwrap();
+    announcer.announce(began, [vip(1), vip(2)]);
+    let error = announcer.handle_timeout(began).unwrap_err();
+    let next = announcer.poll_timeout();
+    announcer.handle_timeout(began + ms(999)).unwrap();
+    host.namespace.link_up("eth0").unwrap();
+    lan.settle("host1").unwrap();
+    let mut at_neighbour = lan.capture("host2").unwrap();
+    announcer.handle_timeout(began + ms(1_000)).unwrap();
+
+    assert_eq!(error.kind(), ErrorKind::InterfaceDown);
+    assert_eq!(next, Some(began + ms(1_000)));
+    let seen: Vec<_> = announcements(&mut at_neighbour, &host).into_iter().map(|(_, ip)| ip).collect();
+    assert_eq!(seen, [vip(1), vip(2), vip(1), vip(2)]);
+    assert_eq!(announcer.poll_timeout(), None);
+}
+
+/// The loop of a daemon with a timer every 10 ms, as an advertisement's, and a thousand addresses to announce in between.
+pub(crate) fn a_thousand_addresses_do_not_delay_a_timer() {
+    let v4 = (0..1000_u16).map(|number| IpAddr::from([10, 1, (number >> 8) as u8, number as u8]));
+    let v6 = (0..1000).map(|number| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 1, number]));
+    for ips in [v4.collect::<Vec<_>>(), v6.collect()] {
+        let (lan, host, _) = two_hosts_with_ipv6();
+        let (stalls, clock) = (Stalls::watch().unwrap(), Clock::new());
+        let mut at_neighbour = lan.capture("host2").unwrap();
+        let mut announcer = PacedAnnouncer::new(host.announcer(), Pacing::default().burst(3, None));
+
+        let ticks = thread::scope(|scope| {
+            let heard = scope.spawn(|| up_to_the_last(&mut at_neighbour));
+            let ticks = beat(&mut announcer, &ips);
+            host.announcer().announce(LAST).unwrap();
+            let mut times: HashMap<IpAddr, u32> = HashMap::new();
+            for (_, ip) in heard.join().unwrap() {
+                *times.entry(ip).or_default() += 1;
+            }
+            assert!(ips.iter().all(|ip| times.get(ip) == Some(&3)), "a frame is missing");
+            assert_eq!(times.len(), ips.len());
+            ticks
+        });
+
+        for Tick { due, at, waited } in ticks {
+            // A CPU that the host took away, or that another program of this machine had.
+            let excused = stalls.between(clock.monotonic_at(due), clock.monotonic_at(at)) + waited;
+            let late = at - due;
+            assert!(late <= ms(2) + excused, "{late:?} late, of which {excused:?} without a CPU");
+        }
+    }
+}
+
+/// A timer that was handled.
+struct Tick {
+    due: Instant,
+    at: Instant,
+    /// How long the thread had been ready to run, without a CPU, since it last looked at its timers.
+    waited: Duration,
+}
+
+/// Handles a timer every 10 ms, and in the middle of the third period begins to announce, until all is said and 20 periods are
+/// over.
+fn beat(announcer: &mut PacedAnnouncer, ips: &[IpAddr]) -> Vec<Tick> {
+    let began = Instant::now();
+    let mut begin_at = Some(began + ms(25));
+    let mut due = began + ms(10);
+    let mut ticks = Vec::new();
+    let mut queueing = Queueing::of_this_thread();
+    while ticks.len() < 20 || announcer.poll_timeout().is_some() {
+        let next = [Some(due), begin_at, announcer.poll_timeout()].into_iter().flatten().min();
+        let at = wait_until(next.unwrap());
+        let waited = queueing.since_last();
+        if at >= due {
+            ticks.push(Tick { due, at, waited });
+            due += ms(10);
+        }
+        if begin_at.is_some_and(|begin_at| begin_at <= at) {
+            begin_at = None;
+            announcer.announce(at, ips.iter().copied());
+        }
+        announcer.handle_timeout(at).unwrap();
+    }
+    ticks
+}
+
+/// How long a thread was ready to run while others had the CPUs: the second number of `/proc/PID/schedstat`
+/// (Documentation/scheduler/sched-stats.rst).
+struct Queueing {
+    file: Option<File>,
+    last: Duration,
+}
+
+impl Queueing {
+    fn of_this_thread() -> Self {
+        // Not every kernel counts it; then nothing is excused.
+        let mut queueing =
+            Self { file: File::open("/proc/thread-self/schedstat").ok(), last: Duration::ZERO };
+        queueing.since_last();
+        queueing
+    }
+
+    fn since_last(&mut self) -> Duration {
+        let mut text = [0; 64];
+        let length = self.file.as_ref().map_or(0, |file| file.read_at(&mut text, 0).unwrap());
+        let mut numbers = str::from_utf8(&text[..length]).unwrap().split(' ');
+        let sum = numbers.nth(1).map_or(Duration::ZERO, |text| Duration::from_nanos(text.parse().unwrap()));
+        let before = std::mem::replace(&mut self.last, sum);
+        sum - before
+    }
+}
+
+/// Takes all announcements up to one that is sent now, with the times they were seen at.
+fn announcements(capture: &mut Capture, host: &Host) -> Vec<(Duration, IpAddr)> {
+    host.announcer().announce(LAST).unwrap();
+    up_to_the_last(capture)
+}
+
+fn up_to_the_last(capture: &mut Capture) -> Vec<(Duration, IpAddr)> {
+    let mut seen = Vec::new();
+    let mut buffer = [0; 2048];
+    let deadline = Instant::now() + PATIENCE;
+    while wait_readable(capture.as_fd(), deadline) {
+        while let Some(frame) = capture.next(&mut buffer).unwrap() {
+            match announced_by(frame.bytes).filter(|_| frame.outgoing) {
+                Some(LAST) => return seen,
+                Some(ip) => seen.push((frame.monotonic, ip)),
+                None => {}
+            }
+        }
+    }
+    panic!("the last announcement has not come");
+}
+
+/// Waits as a loop does for its timer, and returns the time.
+fn wait_until(at: Instant) -> Instant {
+    thread::sleep(at.saturating_duration_since(Instant::now()));
+    Instant::now()
+}
+
+/// Translates what is [`Instant`] here to the clock it is of.
+struct Clock {
+    instant: Instant,
+    monotonic: Duration,
+}
+
+impl Clock {
+    fn new() -> Self {
+        let monotonic = clock_gettime(ClockId::CLOCK_MONOTONIC).unwrap().into();
+        Self { instant: Instant::now(), monotonic }
+    }
+
+    fn monotonic_at(&self, instant: Instant) -> Duration {
+        self.monotonic + instant.saturating_duration_since(self.instant)
+    }
+}
+
+fn vip(number: u8) -> IpAddr {
+    IpAddr::from([10, 0, 0, 100 + number])
+}
+
+fn ms(time: u64) -> Duration {
+    Duration::from_millis(time)
+}
+
+const LAST: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 99));

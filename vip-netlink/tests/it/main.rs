@@ -64,6 +64,7 @@ fn main() -> std::process::ExitCode {
         paced::frames_keep_the_pace_on_the_wire,
         paced::what_is_withdrawn_is_not_sent,
         paced::an_interface_that_was_down_is_announced_on_when_it_is_up,
+        paced::a_full_queue_is_waited_for,
         paced::a_thousand_addresses_do_not_delay_a_timer,
         vrrp::two_hosts_exchange_packets,
         vrrp::the_packet_on_the_wire_is_as_the_rfc_says,

@@ -66,17 +66,24 @@ pub(crate) fn a_virtual_mac_moves_with_its_first_announcement() {
         let mut cache = Cache::of(&neighbour);
         cache.look_for(vip.ip(), old_vmac.hardware_address().unwrap());
 
-        old.netlink.remove(&old_vmac, vip).unwrap();
+        // It would go on to tell routers which groups it has left, from the hardware address that is no longer there.
+        old.namespace.link_down("vrrp51").unwrap();
         new.netlink.add(&new_vmac, vip).unwrap();
-        let service = new.namespace.run(|| UdpSocket::bind((vip.ip(), 9))).unwrap().unwrap();
-        let mut at_neighbour = lan.capture("host3").unwrap();
+        let [mut at_old, mut at_new, mut at_neighbour] =
+            ["host1", "host2", "host3"].map(|port| lan.capture(port).unwrap());
         let announcer = new.namespace.run(|| Announcer::open(&new_vmac)).unwrap().unwrap();
         announcer.announce(vip.ip()).unwrap();
         // What reaches the neighbour has passed the switch.
         capture(&mut at_neighbour, |frame| frame.outgoing && announced_by(frame.bytes) == Some(vip.ip()));
         cache.speak_to(vip.ip());
 
-        assert!(wait_readable(service.as_fd(), Instant::now() + PATIENCE), "nothing arrived at {vip}");
+        let is_ours = |frame: &lab::Frame<'_>| frame.outgoing && frame.bytes.ends_with(QUESTION);
+        let datagram = capture(&mut at_new, is_ours);
+        assert_eq!(Some(&datagram[..6]), new_vmac.hardware_address().as_ref().map(|mac| &mac[..]));
+        let mut buffer = [0; 2048];
+        while let Some(frame) = at_old.next(&mut buffer).unwrap() {
+            assert!(!is_ours(&frame), "it went to the old host");
+        }
     }
 }
 
@@ -159,7 +166,7 @@ impl Cache {
             IpAddr::V4(_) => (&self.socket_v4, (ip, 9).into()),
             IpAddr::V6(ip) => (&self.socket_v6, SocketAddrV6::new(ip, 9, 0, self.index).into()),
         };
-        socket.send_to(b"where are you?", to).unwrap();
+        socket.send_to(QUESTION, to).unwrap();
     }
 
     /// Asks where an address is, and waits for the answer.
@@ -236,5 +243,6 @@ fn monotonic() -> Duration {
     clock_gettime(ClockId::CLOCK_MONOTONIC).unwrap().into()
 }
 
+const QUESTION: &[u8] = b"where are you?";
 const OLD: [u8; 6] = [2, 0, 0, 0, 0, 1];
 const NEW: [u8; 6] = [2, 0, 0, 0, 0, 2];

@@ -2,9 +2,11 @@
 
 use std::{
     collections::HashMap,
+    env,
     fs::File,
     net::{IpAddr, Ipv4Addr},
     os::{fd::AsFd, unix::fs::FileExt},
+    process::Command,
     thread,
     time::{Duration, Instant},
 };
@@ -90,36 +92,79 @@ pub(crate) fn an_interface_that_was_down_is_announced_on_when_it_is_up() {
     assert_eq!(announcer.poll_timeout(), None);
 }
 
+pub(crate) fn a_full_queue_is_waited_for() {
+    let Some(tc) = lab::need("tc") else { return };
+    let (lan, host, _) = two_hosts();
+    // Room for some 66 frames, and then for one every half millisecond.
+    let queue = "qdisc add dev eth0 root tbf rate 1mbit burst 2000 limit 2000";
+    let made = host.namespace.run(|| Command::new(tc).args(queue.split(' ')).output()).unwrap().unwrap();
+    if !made.status.success() {
+        assert!(env::var_os("REQUIRE_LAB").is_none_or(|value| value != "1"), "{made:?}");
+        return eprintln!("skipped: this kernel has no tbf");
+    }
+    let mut at_neighbour = lan.capture("host2").unwrap();
+    let mut announcer = PacedAnnouncer::new(host.announcer(), Pacing::default().burst(1, None));
+    let ips: Vec<_> = (0..150).map(|number| IpAddr::from([10, 0, 1, number])).collect();
+
+    announcer.announce(Instant::now(), ips.iter().copied());
+    let mut failures = 0;
+    while let Some(at) = announcer.poll_timeout() {
+        let now = wait_until(at);
+        if let Err(error) = announcer.handle_timeout(now) {
+            assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
+            assert_eq!(announcer.poll_timeout(), Some(now + ms(10)));
+            failures += 1;
+        }
+    }
+
+    assert!(failures > 0, "the queue was never full");
+    while host.announcer().announce(LAST).is_err() {}
+    let seen: Vec<_> = up_to_the_last(&mut at_neighbour).into_iter().map(|(_, ip)| ip).collect();
+    assert_eq!(seen, ips);
+}
+
 /// The loop of a daemon with a timer every 10 ms, as an advertisement's, and a thousand addresses to announce in between.
+///
+/// A machine with other things to do can only make it later, and does not do so each time.
 pub(crate) fn a_thousand_addresses_do_not_delay_a_timer() {
     let v4 = (0..1000_u16).map(|number| IpAddr::from([10, 1, (number >> 8) as u8, number as u8]));
     let v6 = (0..1000).map(|number| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 1, number]));
     for ips in [v4.collect::<Vec<_>>(), v6.collect()] {
-        let (lan, host, _) = two_hosts_with_ipv6();
-        let (stalls, clock) = (Stalls::watch().unwrap(), Clock::new());
-        let mut at_neighbour = lan.capture("host2").unwrap();
-        let mut announcer = PacedAnnouncer::new(host.announcer(), Pacing::default().burst(3, None));
-
-        let ticks = thread::scope(|scope| {
-            let heard = scope.spawn(|| up_to_the_last(&mut at_neighbour));
-            let ticks = beat(&mut announcer, &ips);
-            host.announcer().announce(LAST).unwrap();
-            let mut times: HashMap<IpAddr, u32> = HashMap::new();
-            for (_, ip) in heard.join().unwrap() {
-                *times.entry(ip).or_default() += 1;
-            }
-            assert!(ips.iter().all(|ip| times.get(ip) == Some(&3)), "a frame is missing");
-            assert_eq!(times.len(), ips.len());
-            ticks
-        });
-
-        for Tick { due, at, waited } in ticks {
-            // A CPU that the host took away, or that another program of this machine had.
-            let excused = stalls.between(clock.monotonic_at(due), clock.monotonic_at(at)) + waited;
-            let late = at - due;
-            assert!(late <= ms(2) + excused, "{late:?} late, of which {excused:?} without a CPU");
+        let mut latest = Vec::new();
+        while latest.iter().all(|late| *late > ms(2)) {
+            assert!(latest.len() < 10, "late in each attempt: {latest:?}");
+            latest.push(announce_beside_a_timer(&ips));
         }
     }
+}
+
+/// Announces addresses three times, and sees that all of it arrives. Returns how late the timer was at the most, by this
+/// program's own doing.
+fn announce_beside_a_timer(ips: &[IpAddr]) -> Duration {
+    let (lan, host, _) = two_hosts_with_ipv6();
+    let (stalls, clock) = (Stalls::watch().unwrap(), Clock::new());
+    let mut at_neighbour = lan.capture("host2").unwrap();
+    let mut announcer = PacedAnnouncer::new(host.announcer(), Pacing::default().burst(3, None));
+
+    let ticks = thread::scope(|scope| {
+        let heard = scope.spawn(|| up_to_the_last(&mut at_neighbour));
+        let ticks = beat(&mut announcer, ips);
+        host.announcer().announce(LAST).unwrap();
+        let mut times: HashMap<IpAddr, u32> = HashMap::new();
+        for (_, ip) in heard.join().unwrap() {
+            *times.entry(ip).or_default() += 1;
+        }
+        assert!(ips.iter().all(|ip| times.get(ip) == Some(&3)), "a frame is missing");
+        assert_eq!(times.len(), ips.len());
+        ticks
+    });
+
+    let late = ticks.into_iter().map(|Tick { due, at, waited }| {
+        // A CPU that the host took away, or that another program of this machine had.
+        let excused = stalls.between(clock.monotonic_at(due), clock.monotonic_at(at)) + waited;
+        (at - due).saturating_sub(excused)
+    });
+    late.max().unwrap()
 }
 
 /// A timer that was handled.

@@ -1,8 +1,9 @@
 //! Virtual IP addresses on Linux.
 //!
 //! What a failover daemon asks of the kernel, and nothing of what it decides: put an [`Address`] on an [`Interface`] and
-//! take it off again ([`Netlink`]), tell the neighbours where it is now ([`Announcer`]), and exchange messages with its
-//! peers over IP protocol 112 ([`VrrpSocket`]). All of it for IPv4 and IPv6.
+//! take it off again ([`Netlink`]), tell the neighbours where it is now ([`Announcer`], or [`PacedAnnouncer`] as often and
+//! as fast as is good for them), and exchange messages with its peers over IP protocol 112 ([`VrrpSocket`]). All of it for
+//! IPv4 and IPv6.
 //!
 //! ```no_run
 //! use vip_netlink::{Address, Announcer, Change, Netlink, Protocol, Reception, VrrpSocket};
@@ -65,7 +66,7 @@ mod socket;
 mod vrrp_socket;
 
 pub use address::{Address, AddressError, AddressState, AssignedAddress, Lifetime, Scope, VirtualAddress};
-pub use announce::Announcer;
+pub use announce::{Announcer, ArpForm, BatchError, PacedAnnouncer, Pacing};
 pub use error::{Error, ErrorKind};
 pub use link::{Interface, Ipv6Role};
 pub use netlink::{Batch, Change, Netlink, Owner};

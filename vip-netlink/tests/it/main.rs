@@ -9,6 +9,8 @@ mod batch;
 mod filter;
 mod interfaces;
 mod keepalived;
+mod neighbours;
+mod paced;
 mod privileges;
 mod rejoin;
 mod support;
@@ -59,6 +61,20 @@ fn main() -> std::process::ExitCode {
         announce::the_socket_receives_nothing,
         announce::loopback_is_refused,
         announce::an_interface_that_is_down_is_told_apart,
+        announce::a_reply_is_sent_on_demand,
+        announce::both_forms_are_sent_on_demand,
+        announce::many_addresses_go_out_in_their_order,
+        announce::a_batch_tells_how_far_it_came,
+        neighbours::they_follow_a_request_within_5_ms,
+        neighbours::they_follow_a_reply_within_5_ms,
+        neighbours::they_follow_a_neighbour_advertisement_within_5_ms,
+        neighbours::they_follow_to_a_virtual_mac_within_5_ms,
+        neighbours::a_virtual_mac_moves_with_its_first_announcement,
+        paced::frames_keep_the_pace_on_the_wire,
+        paced::what_is_withdrawn_is_not_sent,
+        paced::an_interface_that_was_down_is_announced_on_when_it_is_up,
+        paced::a_full_queue_is_waited_for,
+        paced::a_thousand_addresses_do_not_delay_a_timer,
         vrrp::two_hosts_exchange_packets,
         vrrp::the_packet_on_the_wire_is_as_the_rfc_says,
         vrrp::own_packets_do_not_come_back,

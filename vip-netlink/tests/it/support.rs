@@ -250,6 +250,15 @@ pub(crate) fn capture(capture: &mut Capture, wanted: impl Fn(&lab::Frame<'_>) ->
     panic!("no such frame in {PATIENCE:?}");
 }
 
+/// Returns the address that a frame announces, if it does: the target of an ARP packet or a neighbour advertisement.
+pub(crate) fn announced_by(frame: &[u8]) -> Option<IpAddr> {
+    match (frame.get(12..14)?, frame.get(54)) {
+        ([8, 6], _) => Some(IpAddr::from(*frame.get(38..)?.first_chunk::<4>()?)),
+        ([0x86, 0xdd], Some(136)) => Some(IpAddr::from(*frame.get(62..)?.first_chunk::<16>()?)),
+        _ => None,
+    }
+}
+
 pub(crate) fn wait_readable(fd: BorrowedFd<'_>, deadline: Instant) -> bool {
     let left = deadline.saturating_duration_since(Instant::now());
     let timeout = PollTimeout::try_from(left).unwrap();

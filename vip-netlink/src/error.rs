@@ -2,7 +2,7 @@ use std::{error, fmt, io, net::IpAddr};
 
 use nix::libc;
 
-use crate::{address::Address, link::Name, message::Malformed};
+use crate::{address::Address, link::Name, message::Malformed, route::Route, rule::Rule};
 
 /// Why the kernel, or this crate on its behalf, refused an operation.
 ///
@@ -23,6 +23,8 @@ impl Error {
                 libc::EACCES if self.is_ipv6_disabled() => ErrorKind::Unsuitable,
                 // To send from an address that is gone.
                 libc::EINVAL if matches!(self.operation, Operation::Send(_)) => ErrorKind::InterfaceDown,
+                libc::ENETUNREACH | libc::EHOSTUNREACH if self.is_of_route() => ErrorKind::NoWayToGateway,
+                libc::EINVAL if self.is_of_route() => ErrorKind::Unsuitable,
                 libc::EPERM | libc::EACCES => ErrorKind::NotPermitted,
                 libc::ENODEV | libc::ENXIO => ErrorKind::NoSuchInterface,
                 libc::ENETDOWN | libc::ENETUNREACH => ErrorKind::InterfaceDown,
@@ -39,7 +41,9 @@ impl Error {
             | Cause::NotLocal(_)
             | Cause::OtherFamily(..)
             | Cause::AhOverIpv6
-            | Cause::OtherPrefixLength(_) => ErrorKind::Unsuitable,
+            | Cause::OtherPrefixLength(_)
+            | Cause::Taken { .. }
+            | Cause::InTheWay(_) => ErrorKind::Unsuitable,
         }
     }
 
@@ -55,20 +59,39 @@ impl Error {
         self.kernel_message.as_deref()
     }
 
-    /// The kernel's `EACCES` for an IPv6 address (`addrconf_add_dev`, net/ipv6/addrconf.c).
+    /// The kernel's `EACCES` for an IPv6 address (`addrconf_add_dev`, net/ipv6/addrconf.c) or route
+    /// (`fib6_nh_init`, net/ipv6/route.c).
     fn is_ipv6_disabled(&self) -> bool {
-        matches!(self.operation, Operation::Add(address, _) if address.ip().is_ipv6())
-            && self.raw_os_error() == Some(libc::EACCES)
+        let is_ipv6 = matches!(&self.operation, Operation::Add(address, _) if address.ip().is_ipv6())
+            || matches!(&self.operation, Operation::AddRoute(route) if route.destination().ip().is_ipv6());
+        is_ipv6 && self.raw_os_error() == Some(libc::EACCES)
+    }
+
+    fn is_of_route(&self) -> bool {
+        matches!(self.operation, Operation::AddRoute(_))
     }
 
     fn hint(&self) -> Option<&'static str> {
         match (&self.operation, self.kind(), self.raw_os_error()) {
-            (Operation::Add(..), ErrorKind::Unsuitable, Some(_)) => {
+            (Operation::AddRoute(_), ErrorKind::NoWayToGateway, _) => {
+                Some("is the gateway in a subnet of an interface that is up?")
+            }
+            (Operation::AddRoute(route), _, Some(libc::EINVAL)) if route.source().is_some() => {
+                Some("is the source an address of this host?")
+            }
+            (Operation::Add(..) | Operation::AddRoute(_), ErrorKind::Unsuitable, Some(libc::EACCES)) => {
                 Some("is the sysctl net.ipv6.conf.INTERFACE.disable_ipv6 set?")
             }
-            (Operation::Add(..) | Operation::Remove(..), ErrorKind::NotPermitted, _) => {
-                Some("needs CAP_NET_ADMIN")
-            }
+            (
+                Operation::Add(..)
+                | Operation::Remove(..)
+                | Operation::AddRoute(_)
+                | Operation::RemoveRoute(_)
+                | Operation::AddRule(_)
+                | Operation::RemoveRule(_),
+                ErrorKind::NotPermitted,
+                _,
+            ) => Some("needs CAP_NET_ADMIN"),
             (
                 Operation::OpenAnnouncer(_) | Operation::OpenVrrp(_) | Operation::Rejoin(_),
                 ErrorKind::NotPermitted,
@@ -117,17 +140,20 @@ pub enum ErrorKind {
     /// To a [`VrrpSocket`](crate::VrrpSocket) it looks the same (`ENETUNREACH`, `EINVAL`) when the source address was
     /// removed, and over IPv4 when the interface was deleted.
     InterfaceDown,
+    /// No interface that is up leads to a route's gateway (`ENETUNREACH`, `EHOSTUNREACH`): it passes when one has an address
+    /// in the gateway's subnet. A rule that keeps packets from the gateway has this effect, too.
+    NoWayToGateway,
     /// A queue or buffer is full (`EAGAIN`, `ENOBUFS`): try again later.
     Busy,
     /// The kernel did not answer a request within a second; whether it was carried out is not known.
     TimedOut,
     /// A datagram did not fit: what arrived into the caller's buffer, or what was sent into an IP packet.
     TooLong,
-    /// The kernel's list of addresses kept changing while it was read.
+    /// The kernel's list of addresses, routes or rules kept changing while it was read.
     KeptChanging,
     /// What arrived, or was to be sent as a datagram, could not be understood.
     Malformed,
-    /// The interface or address given cannot serve this purpose, whatever the kernel may say.
+    /// The interface, address or route given cannot serve this purpose, or its place is taken, whatever the kernel may say.
     Unsuitable,
     /// Any other error of the operating system: see [`Error::raw_os_error`].
     Other,
@@ -144,6 +170,12 @@ pub(crate) enum Operation {
     ListOwned,
     Add(Address, Name),
     Remove(Address, Name),
+    AddRoute(Box<Route>),
+    RemoveRoute(Box<Route>),
+    ListRoutes,
+    AddRule(Box<Rule>),
+    RemoveRule(Box<Rule>),
+    ListRules,
     OpenAnnouncer(Name),
     Announce(IpAddr, Name),
     OpenVrrp(Name),
@@ -171,6 +203,12 @@ impl fmt::Display for Operation {
             Self::ListAddresses(name) => write!(f, "list the addresses of {name}"),
             Self::Add(address, name) => write!(f, "add {address} to {name}"),
             Self::Remove(address, name) => write!(f, "remove {address} from {name}"),
+            Self::AddRoute(route) => write!(f, "add the route {route}"),
+            Self::RemoveRoute(route) => write!(f, "remove the route {route}"),
+            Self::ListRoutes => write!(f, "list the routes"),
+            Self::AddRule(rule) => write!(f, "add the rule {rule}"),
+            Self::RemoveRule(rule) => write!(f, "remove the rule {rule}"),
+            Self::ListRules => write!(f, "list the rules"),
             Self::OpenAnnouncer(name) => write!(f, "open an announcer on {name}"),
             Self::Announce(address, name) => write!(f, "announce {address} on {name}"),
             Self::OpenVrrp(name) => write!(f, "open a VRRP socket on {name}"),
@@ -238,6 +276,13 @@ pub(crate) enum Cause {
     AhOverIpv6,
     /// The interface has the IP like this.
     OtherPrefixLength(Address),
+    /// There is another program's route in its place.
+    Taken {
+        route: Box<Route>,
+        protocol: u8,
+    },
+    /// The kernel cannot be told to take another rule than this, which cannot be put back.
+    InTheWay(Box<Rule>),
 }
 
 /// An error of the operating system, which can be told to everybody whom it concerns.
@@ -266,7 +311,9 @@ impl Cause {
             | Self::NotLocal(_)
             | Self::OtherFamily(..)
             | Self::AhOverIpv6
-            | Self::OtherPrefixLength(_) => None,
+            | Self::OtherPrefixLength(_)
+            | Self::Taken { .. }
+            | Self::InTheWay(_) => None,
         }
     }
 }
@@ -293,6 +340,16 @@ impl fmt::Display for Cause {
             ),
             Self::OtherFamily(one, other) => write!(f, "{one} and {other} are of different versions of IP"),
             Self::AhOverIpv6 => write!(f, "the authentication header is for IPv4 only"),
+            Self::Taken { route, protocol } => write!(
+                f,
+                "there is {route} in its place, of protocol {protocol}, not ours (remove that, or choose another metric or table)"
+            ),
+            Self::InTheWay(rule) => {
+                write!(
+                    f,
+                    "the kernel would remove {rule}, which has more to it, in its place (remove that first)"
+                )
+            }
             Self::OtherPrefixLength(address) => write!(f, "it is there as {address} (remove that first)"),
         }
     }

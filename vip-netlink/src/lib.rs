@@ -1,8 +1,9 @@
 //! Virtual IP addresses on Linux.
 //!
 //! What a failover daemon asks of the kernel, and nothing of what it decides: put an [`Address`] on an [`Interface`] and
-//! take it off again ([`Netlink`]), tell the neighbours where it is now ([`Announcer`], or [`PacedAnnouncer`] as often and
-//! as fast as is good for them), and exchange messages with its peers over IP protocol 112 ([`VrrpSocket`]). All of it for
+//! take it off again, have a [`Route`] and a [`Rule`] lead packets to and from it ([`Netlink`]), tell the neighbours where
+//! it is now ([`Announcer`], or [`PacedAnnouncer`] as often and as fast as is good for them), and exchange messages with
+//! its peers over IP protocol 112 ([`VrrpSocket`]). All of it for
 //! IPv4 and IPv6.
 //!
 //! ```no_run
@@ -48,9 +49,10 @@
 //!
 //! # Privileges
 //!
-//! [`Netlink::add`] and [`Netlink::remove`] need `CAP_NET_ADMIN` when they are called; [`Announcer::open`],
-//! [`VrrpSocket::open`] and [`VrrpSocket::rejoin`] need `CAP_NET_RAW`, their other functions nothing more. Both capabilities count in the user
-//! namespace that owns the network namespace, so that `unshare --user --map-root-user --net` is enough to try it all.
+//! [`Netlink::add`], [`Netlink::remove`] and their like for routes and rules need `CAP_NET_ADMIN` when they are called;
+//! [`Announcer::open`], [`VrrpSocket::open`] and [`VrrpSocket::rejoin`] need `CAP_NET_RAW`, their other functions nothing
+//! more. Both capabilities count in the user namespace that owns the network namespace, so that
+//! `unshare --user --map-root-user --net` is enough to try it all.
 
 #![warn(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::unwrap_used))]
@@ -62,6 +64,8 @@ mod link;
 mod message;
 mod netlink;
 mod packet;
+mod route;
+mod rule;
 mod socket;
 mod vrrp_socket;
 
@@ -71,6 +75,10 @@ pub use error::{Error, ErrorKind};
 pub use link::{Interface, Ipv6Role};
 pub use netlink::{Batch, Change, Netlink, Owner};
 pub use packet::Packet;
+pub use route::{
+    Metric, NextHop, Prefix, PrefixError, Route, RouteBuilder, RouteError, RouteKind, RoutePreference, Table,
+};
+pub use rule::{Action, Rule, RuleBuilder, RuleError};
 pub use vrrp_socket::{Protocol, ReceiveBatch, Reception, VrrpSocket};
 
 /// Entry points for fuzzing, no part of the API.

@@ -120,7 +120,7 @@ impl Ipv6Role {
 }
 
 /// An interface's name, kept inline: at most 15 bytes (`IFNAMSIZ`, linux/if.h).
-#[derive(Copy, Clone, PartialEq, Eq)]
+#[derive(Copy, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Name {
     bytes: [u8; Self::MAX_LEN],
     len: u8,

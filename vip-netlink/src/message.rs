@@ -20,14 +20,14 @@ pub(crate) mod read;
 pub(crate) mod write;
 
 use self::read::{Messages, Reply};
-use crate::{address::AssignedAddress, link::Interface};
+use crate::{address::AssignedAddress, link::Interface, route, rule};
 
 /// A length inside the message does not fit what is there.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
 /// The next multiple of 4: where whatever follows begins.
-fn align(length: usize) -> usize {
+pub(crate) fn align(length: usize) -> usize {
     length.checked_next_multiple_of(4).unwrap_or(usize::MAX)
 }
 
@@ -40,7 +40,11 @@ pub(crate) fn read_everything(datagram: &[u8]) -> usize {
             Ok(Reply::Data { payload, .. }) => {
                 let link = Interface::parse(payload).map_or(0, |link| link.name().len());
                 let address = AssignedAddress::parse(payload).ok().flatten();
+                let route = route::Installed::parse(payload).ok().flatten();
+                let rule = rule::Installed::parse(payload).ok().flatten();
                 link + address.map_or(0, |assigned| usize::from(assigned.address().prefix_len()))
+                    + route.map_or(0, |installed| installed.route.to_string().len())
+                    + rule.map_or(0, |installed| installed.rule.to_string().len())
             }
             Ok(Reply::Nothing) | Err(Malformed) => 0,
         })

@@ -2,6 +2,8 @@
 
 mod addresses;
 mod batch;
+mod routes;
+mod rules;
 mod settings;
 
 use std::{
@@ -18,7 +20,7 @@ use crate::{
     socket::{Envelope, RequestSocket},
 };
 
-/// A socket to ask the kernel about interfaces and addresses, and to change addresses.
+/// A socket to ask the kernel about interfaces and addresses, and to change addresses, routes and rules.
 ///
 /// It acts on the network namespace that the thread was in when it was opened. No request waits for its answer longer than
 /// about a second.

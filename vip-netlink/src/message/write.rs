@@ -88,7 +88,30 @@ impl Payload<'_> {
         self.attribute_of(kind | NLA_F_NESTED, inside)
     }
 
-    fn attribute_of(&mut self, kind: u16, value: impl FnOnce(&mut Payload<'_>)) -> &mut Self {
+    /// Appends what stands within a record or attribute without a header of its own.
+    pub(crate) fn raw(&mut self, bytes: &[u8]) -> &mut Self {
+        self.bytes.extend(bytes);
+        self
+    }
+
+    /// Appends a struct that begins with its own length, and what follows it (`struct rtnexthop`).
+    pub(crate) fn record<const N: usize>(
+        &mut self,
+        fields: [u8; N],
+        inside: impl FnOnce(&mut Payload<'_>),
+    ) -> &mut Self {
+        const { assert!((N + 2).is_multiple_of(4)) };
+        let start = self.bytes.len();
+        self.bytes.extend([0; 2]);
+        self.bytes.extend(fields);
+        inside(&mut Payload { bytes: self.bytes });
+        let length = (self.bytes.len() - start) as u16;
+        put(self.bytes, start, length.to_ne_bytes());
+        self
+    }
+
+    /// Appends an attribute that holds whatever is written inside.
+    pub(crate) fn attribute_of(&mut self, kind: u16, value: impl FnOnce(&mut Payload<'_>)) -> &mut Self {
         let start = self.bytes.len();
         self.bytes.extend([0; 2]);
         self.bytes.extend(kind.to_ne_bytes());

@@ -132,14 +132,19 @@ impl Netlink {
         Ok(kept)
     }
 
-    /// Removes what a predecessor with the same [`owner`](Self::owner) left behind: all addresses with the mark, on all
-    /// interfaces, and no other. Needs `CAP_NET_ADMIN` if there are any.
+    /// Removes what a predecessor with the same [`owner`](Self::owner) left behind: all rules, routes in whatever table, and
+    /// addresses on whatever interface that carry the mark, in this order, and no other. Needs `CAP_NET_ADMIN` if there are
+    /// any.
     ///
     /// # Errors
     ///
-    /// As [`adopt`](Self::adopt).
+    /// As [`adopt_rules`](Self::adopt_rules), [`adopt_routes`](Self::adopt_routes) and [`adopt`](Self::adopt); the first of
+    /// them, after all was tried.
     pub fn flush(&mut self) -> Result<(), Error> {
-        self.adopt(|_| false).map(drop)
+        let rules = self.adopt_rules(|_| false).map(drop);
+        let routes = self.adopt_routes(|_| false).map(drop);
+        let addresses = self.adopt(|_| false).map(drop);
+        rules.and(routes).and(addresses)
     }
 
     fn remove_all(&mut self, stale: &[AssignedAddress]) -> Result<(), Error> {
@@ -230,7 +235,11 @@ impl Request {
                 let address: Address = address.address();
                 (address.ip().is_ipv4() && !address.is_host()).then_some(place.index)
             }
-            Self::AddAddress(..) => None,
+            Self::AddAddress(..)
+            | Self::AddRoute(_)
+            | Self::RemoveRoute(_)
+            | Self::AddRule(_)
+            | Self::RemoveRule(_) => None,
         }
     }
 }

@@ -7,10 +7,15 @@ use crate::{
     address::VirtualAddress,
     error::{Error, Failure, Operation},
     link::{Interface, Name},
+    route::{self, Route},
+    rule::{self, Rule},
     socket::Envelope,
 };
 
 /// Changes to be made one after the other, in as few system calls as possible.
+///
+/// Their order matters: a route is refused until the address it names as its source is there, and a rule sends packets to a
+/// table as soon as it stands. So, to take over, addresses come first, then routes, then rules; to give back, the reverse.
 ///
 /// ```no_run
 /// # use vip_netlink::{Address, Batch, Change, Netlink};
@@ -50,6 +55,26 @@ impl Batch {
         self.push(Request::RemoveAddress(Place::of(interface), address.into()))
     }
 
+    /// Adds a route, as [`Netlink::add_route`] does.
+    pub fn add_route(&mut self, route: &Route) -> &mut Self {
+        self.push(Request::AddRoute(Box::new(route.clone())))
+    }
+
+    /// Removes a route, as [`Netlink::remove_route`] does.
+    pub fn remove_route(&mut self, route: &Route) -> &mut Self {
+        self.push(Request::RemoveRoute(Box::new(route.clone())))
+    }
+
+    /// Adds a rule, as [`Netlink::add_rule`] does.
+    pub fn add_rule(&mut self, rule: &Rule) -> &mut Self {
+        self.push(Request::AddRule(Box::new(rule.clone())))
+    }
+
+    /// Removes a rule, as [`Netlink::remove_rule`] does.
+    pub fn remove_rule(&mut self, rule: &Rule) -> &mut Self {
+        self.push(Request::RemoveRule(Box::new(rule.clone())))
+    }
+
     /// Returns how many changes there are.
     pub fn len(&self) -> usize {
         self.requests.len()
@@ -81,7 +106,23 @@ impl Netlink {
     /// Each change has its own, as if it were the only one. After [`TimedOut`](crate::ErrorKind::TimedOut) or
     /// [`Busy`](crate::ErrorKind::Busy) it is not known whether it was made; trying it again does no harm.
     pub fn carry_out(&mut self, batch: &Batch) -> Vec<Result<Change, Error>> {
-        let requests = batch.requests();
+        let mut results = Vec::with_capacity(batch.len());
+        for run in batch.requests().chunk_by(|one, next| one.way() == next.way()) {
+            let outcomes = match run.first().map(Request::way) {
+                Some(Way::RemoveRoutes) => self.remove_routes(run),
+                Some(Way::RemoveRules) => self.remove_rules(run),
+                Some(Way::Ask) | None => self.ask_and_settle(run),
+            };
+            let named = |(request, result): (&Request, Result<_, Failure>)| {
+                result.map_err(|failure| request.operation().failed(failure))
+            };
+            results.extend(run.iter().zip(outcomes).map(named));
+        }
+        results
+    }
+
+    /// Has the kernel carry out requests, and looks after those of which it says that they are so already.
+    fn ask_and_settle(&mut self, requests: &[Request]) -> Vec<Result<Change, Failure>> {
         let guard = self.keep_secondaries(requests);
         let owner = self.owner;
         let outcomes = self.socket.batch(requests.len(), |index, envelope| {
@@ -92,11 +133,10 @@ impl Netlink {
         let mut results: Vec<_> =
             requests.iter().zip(outcomes).map(|(request, outcome)| request.change(outcome)).collect();
         self.make_usable(requests, &mut results);
+        self.settle_routes(requests, &mut results);
+        self.settle_rules(requests, &mut results);
         self.restore_secondaries(guard);
-        let named = |(request, result): (&Request, Result<_, Failure>)| {
-            result.map_err(|failure| request.operation().failed(failure))
-        };
-        requests.iter().zip(results).map(named).collect()
+        results
     }
 
     /// Makes one change.
@@ -111,6 +151,18 @@ impl Netlink {
 pub(super) enum Request {
     AddAddress(Place, VirtualAddress),
     RemoveAddress(Place, VirtualAddress),
+    AddRoute(Box<Route>),
+    RemoveRoute(Box<Route>),
+    AddRule(Box<Rule>),
+    RemoveRule(Box<Rule>),
+}
+
+/// How requests are carried out. Neighbours in a batch that are so in the same way are so together.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Way {
+    Ask,
+    RemoveRoutes,
+    RemoveRules,
 }
 
 impl Request {
@@ -118,14 +170,20 @@ impl Request {
         match self {
             Self::AddAddress(place, address) => address.write_add(envelope, place.index, owner),
             Self::RemoveAddress(place, address) => address.write_remove(envelope, place.index),
+            Self::AddRoute(route) => route.write_add(envelope, owner, route::Addition::New),
+            Self::RemoveRoute(route) => route.write_remove(envelope, owner),
+            Self::AddRule(rule) => rule.write_add(envelope, owner, rule::Addition::New),
+            Self::RemoveRule(rule) => rule.write_remove(envelope, owner),
         }
     }
 
     /// The `errno` by which the kernel says that it is so already.
     fn already_so(&self) -> i32 {
         match self {
-            Self::AddAddress(..) => libc::EEXIST,
+            Self::AddAddress(..) | Self::AddRoute(_) | Self::AddRule(_) => libc::EEXIST,
             Self::RemoveAddress(..) => libc::EADDRNOTAVAIL,
+            Self::RemoveRoute(_) => libc::ESRCH,
+            Self::RemoveRule(_) => libc::ENOENT,
         }
     }
 
@@ -133,6 +191,18 @@ impl Request {
         match self {
             Self::AddAddress(place, address) => Operation::Add(address.address(), place.name),
             Self::RemoveAddress(place, address) => Operation::Remove(address.address(), place.name),
+            Self::AddRoute(route) => Operation::AddRoute(route.clone()),
+            Self::RemoveRoute(route) => Operation::RemoveRoute(route.clone()),
+            Self::AddRule(rule) => Operation::AddRule(rule.clone()),
+            Self::RemoveRule(rule) => Operation::RemoveRule(rule.clone()),
+        }
+    }
+
+    fn way(&self) -> Way {
+        match self {
+            Self::AddAddress(..) | Self::RemoveAddress(..) | Self::AddRoute(_) | Self::AddRule(_) => Way::Ask,
+            Self::RemoveRoute(_) => Way::RemoveRoutes,
+            Self::RemoveRule(_) => Way::RemoveRules,
         }
     }
 

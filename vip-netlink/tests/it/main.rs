@@ -13,6 +13,8 @@ mod neighbours;
 mod paced;
 mod privileges;
 mod rejoin;
+mod routes;
+mod rules;
 mod support;
 mod unicast;
 mod vrrp;
@@ -47,6 +49,27 @@ fn main() -> std::process::ExitCode {
         addresses_v6::where_ipv6_is_disabled_the_error_says_so,
         addresses_v6::a_list_read_while_others_change_addresses_is_not_torn,
         addresses_v6::what_is_added_is_what_iproute2_shows,
+        routes::what_is_added_is_listed_until_removed,
+        routes::what_is_added_is_what_iproute2_shows,
+        routes::a_route_of_ours_takes_the_place_of_ours,
+        routes::what_is_not_ours_is_left_and_named,
+        routes::just_the_route_that_is_named_goes,
+        routes::a_next_hop_that_another_appended_stays,
+        routes::five_hundred_routes_are_one_batch,
+        routes::a_batch_takes_over_and_gives_back_in_its_order,
+        routes::what_a_predecessor_left_is_adopted_or_removed,
+        routes::what_the_kernel_refuses_is_explained,
+        routes::what_goes_with_its_address_or_interface_can_be_added_again,
+        routes::packets_fare_as_the_kind_of_the_route_says,
+        routes::an_ipv6_neighbour_takes_ipv4_packets_on,
+        routes::several_next_hops_share_the_destinations,
+        rules::what_is_added_is_listed_until_removed,
+        rules::what_is_added_is_what_iproute2_shows,
+        rules::just_the_rule_that_is_named_comes_and_goes,
+        rules::what_is_not_ours_stays,
+        rules::a_rule_that_cannot_be_put_back_is_not_removed,
+        rules::a_goto_without_target_is_taken,
+        rules::packets_from_the_virtual_address_take_the_other_gateway,
         interfaces::an_ethernet_interface_is_described,
         interfaces::loopback_has_neither_arp_nor_hardware_address,
         interfaces::up_and_running_follow_the_interface,

@@ -1,7 +1,9 @@
 //! What needs which capability.
 
 use nix::{errno::Errno, libc};
-use vip_netlink::{Announcer, Error, ErrorKind, Netlink, Protocol, Reception, VrrpSocket};
+use vip_netlink::{
+    Action, Announcer, Change, Error, ErrorKind, Netlink, Protocol, Reception, Route, Rule, Table, VrrpSocket,
+};
 
 use crate::support::{GROUP, address, texts, two_hosts};
 
@@ -10,6 +12,8 @@ pub(crate) fn without_capabilities_looking_works_and_changing_says_what_it_needs
     let announcer = host.announcer();
     let mut vrrp = host.vrrp();
     let vip = address("192.0.2.10/24");
+    let route = Route::to("198.51.100.0/24".parse().unwrap()).gateway([10, 0, 0, 2]).build().unwrap();
+    let rule = Rule::ipv4(500, Action::Lookup(Table::MAIN)).build().unwrap();
 
     host.namespace
         .run(|| {
@@ -32,6 +36,17 @@ pub(crate) fn without_capabilities_looking_works_and_changing_says_what_it_needs
             expect(
                 netlink.remove(&eth0, vip),
                 "cannot remove 192.0.2.10/24 from eth0: operation not permitted (needs CAP_NET_ADMIN)",
+            );
+            assert_eq!(netlink.routes().unwrap(), []);
+            assert_eq!(netlink.remove_route(&route).unwrap(), Change::AlreadySo);
+            assert_eq!(netlink.remove_rule(&rule).unwrap(), Change::AlreadySo);
+            expect(
+                netlink.add_route(&route),
+                "cannot add the route 198.51.100.0/24 via 10.0.0.2: operation not permitted (needs CAP_NET_ADMIN)",
+            );
+            expect(
+                netlink.add_rule(&rule),
+                "cannot add the rule from all lookup 254 priority 500: operation not permitted (needs CAP_NET_ADMIN)",
             );
             expect(
                 Announcer::open(&eth0),

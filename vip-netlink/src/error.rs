@@ -28,6 +28,7 @@ impl Error {
                 libc::ENETDOWN | libc::ENETUNREACH => ErrorKind::InterfaceDown,
                 libc::EAGAIN | libc::ENOBUFS => ErrorKind::Busy,
                 libc::EMSGSIZE => ErrorKind::TooLong,
+                libc::EEXIST | libc::EADDRINUSE => ErrorKind::Taken,
                 _ => ErrorKind::Other,
             },
             Cause::TimedOut => ErrorKind::TimedOut,
@@ -39,7 +40,10 @@ impl Error {
             | Cause::NotLocal(_)
             | Cause::OtherFamily(..)
             | Cause::AhOverIpv6
-            | Cause::OtherPrefixLength(_) => ErrorKind::Unsuitable,
+            | Cause::OtherPrefixLength(_)
+            | Cause::WithoutMark
+            | Cause::NoIpv6 => ErrorKind::Unsuitable,
+            Cause::NameTaken(..) | Cause::HardwareAddressTaken(_) => ErrorKind::Taken,
         }
     }
 
@@ -66,8 +70,24 @@ impl Error {
             (Operation::Add(..), ErrorKind::Unsuitable, Some(_)) => {
                 Some("is the sysctl net.ipv6.conf.INTERFACE.disable_ipv6 set?")
             }
-            (Operation::Add(..) | Operation::Remove(..), ErrorKind::NotPermitted, _) => {
-                Some("needs CAP_NET_ADMIN")
+            (
+                Operation::Add(..)
+                | Operation::Remove(..)
+                | Operation::CreateVirtualMac(..)
+                | Operation::RemoveVirtualMac(_)
+                | Operation::BringUp(_)
+                | Operation::TakeDown(_),
+                ErrorKind::NotPermitted,
+                _,
+            ) => Some("needs CAP_NET_ADMIN"),
+            (Operation::CreateVirtualMac(..), _, Some(libc::EBUSY)) => {
+                Some("does it serve a bridge or bond? That is the parent then")
+            }
+            (Operation::CreateVirtualMac(..), _, Some(libc::EINVAL)) => {
+                Some("is there a macvlan in mode passthru over it?")
+            }
+            (Operation::CreateVirtualMac(..), _, Some(libc::EOPNOTSUPP)) => {
+                Some("macvlan is not loaded: modprobe macvlan")
             }
             (
                 Operation::OpenAnnouncer(_) | Operation::OpenVrrp(_) | Operation::Rejoin(_),
@@ -127,6 +147,8 @@ pub enum ErrorKind {
     KeptChanging,
     /// What arrived, or was to be sent as a datagram, could not be understood.
     Malformed,
+    /// Another interface has the name or hardware address (`EEXIST`, `EADDRINUSE`).
+    Taken,
     /// The interface or address given cannot serve this purpose, whatever the kernel may say.
     Unsuitable,
     /// Any other error of the operating system: see [`Error::raw_os_error`].
@@ -144,6 +166,11 @@ pub(crate) enum Operation {
     ListOwned,
     Add(Address, Name),
     Remove(Address, Name),
+    /// A hardware address, and the parent.
+    CreateVirtualMac([u8; 6], Name),
+    RemoveVirtualMac(Name),
+    BringUp(Name),
+    TakeDown(Name),
     OpenAnnouncer(Name),
     Announce(IpAddr, Name),
     OpenVrrp(Name),
@@ -167,10 +194,14 @@ impl fmt::Display for Operation {
             Self::OpenNetlink => write!(f, "open a netlink socket"),
             Self::FindInterface(name) => write!(f, "look up interface {name}"),
             Self::ListInterfaces => write!(f, "list the interfaces"),
-            Self::ListOwned => write!(f, "list the addresses that are ours"),
+            Self::ListOwned => write!(f, "list what is ours"),
             Self::ListAddresses(name) => write!(f, "list the addresses of {name}"),
             Self::Add(address, name) => write!(f, "add {address} to {name}"),
             Self::Remove(address, name) => write!(f, "remove {address} from {name}"),
+            Self::CreateVirtualMac(mac, parent) => write!(f, "create {} over {parent}", Mac(*mac)),
+            Self::RemoveVirtualMac(name) => write!(f, "remove the virtual MAC {name}"),
+            Self::BringUp(name) => write!(f, "bring {name} up"),
+            Self::TakeDown(name) => write!(f, "take {name} down"),
             Self::OpenAnnouncer(name) => write!(f, "open an announcer on {name}"),
             Self::Announce(address, name) => write!(f, "announce {address} on {name}"),
             Self::OpenVrrp(name) => write!(f, "open a VRRP socket on {name}"),
@@ -238,6 +269,44 @@ pub(crate) enum Cause {
     AhOverIpv6,
     /// The interface has the IP like this.
     OtherPrefixLength(Address),
+    /// An interface has the name, but is not the one that is wanted.
+    NameTaken(Name, Difference),
+    /// This interface has it, over the same parent.
+    HardwareAddressTaken(Name),
+    WithoutMark,
+    NoIpv6,
+}
+
+/// What keeps an interface from being the virtual MAC of its name.
+#[derive(Copy, Clone, Debug)]
+pub(crate) enum Difference {
+    NoMacvlan,
+    HardwareAddress([u8; 6]),
+    Parent,
+    NoMark,
+    Owner,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoMacvlan => write!(f, "is no macvlan"),
+            Self::HardwareAddress(mac) => write!(f, "has {}", Mac(*mac)),
+            Self::Parent => write!(f, "has another parent"),
+            Self::NoMark => write!(f, "bears no mark of ours"),
+            Self::Owner => write!(f, "bears another owner's mark"),
+        }
+    }
+}
+
+/// A hardware address, as `ip link` writes it.
+struct Mac([u8; 6]);
+
+impl fmt::Display for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, last] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{last:02x}")
+    }
 }
 
 /// An error of the operating system, which can be told to everybody whom it concerns.
@@ -266,7 +335,11 @@ impl Cause {
             | Self::NotLocal(_)
             | Self::OtherFamily(..)
             | Self::AhOverIpv6
-            | Self::OtherPrefixLength(_) => None,
+            | Self::OtherPrefixLength(_)
+            | Self::NameTaken(..)
+            | Self::HardwareAddressTaken(_)
+            | Self::WithoutMark
+            | Self::NoIpv6 => None,
         }
     }
 }
@@ -294,6 +367,19 @@ impl fmt::Display for Cause {
             Self::OtherFamily(one, other) => write!(f, "{one} and {other} are of different versions of IP"),
             Self::AhOverIpv6 => write!(f, "the authentication header is for IPv4 only"),
             Self::OtherPrefixLength(address) => write!(f, "it is there as {address} (remove that first)"),
+            Self::NameTaken(name, difference) => {
+                write!(f, "there is another interface {name}, which {difference}")
+            }
+            Self::HardwareAddressTaken(other) => {
+                write!(
+                    f,
+                    "{other} has the hardware address already (are there two virtual routers of one number?)"
+                )
+            }
+            Self::WithoutMark => write!(f, "it bears no mark of ours"),
+            Self::NoIpv6 => {
+                write!(f, "IPv6 is disabled there (is the sysctl net.ipv6.conf.default.disable_ipv6 set?)")
+            }
         }
     }
 }

@@ -62,6 +62,7 @@ mod message;
 mod netlink;
 mod packet;
 mod socket;
+mod virtual_mac;
 mod vrrp_socket;
 
 pub use address::{Address, AddressError, AddressState, AssignedAddress, Lifetime, Scope, VirtualAddress};
@@ -70,6 +71,7 @@ pub use error::{Error, ErrorKind};
 pub use link::{Interface, Ipv6Role};
 pub use netlink::{Batch, Change, Netlink, Owner};
 pub use packet::Packet;
+pub use virtual_mac::VirtualMac;
 pub use vrrp_socket::{Protocol, ReceiveBatch, Reception, VrrpSocket};
 
 /// Entry points for fuzzing, no part of the API.

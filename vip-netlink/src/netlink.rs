@@ -2,7 +2,9 @@
 
 mod addresses;
 mod batch;
+mod links;
 mod settings;
+mod virtual_macs;
 
 use std::{
     io,
@@ -12,13 +14,14 @@ use std::{
 use nix::{errno::Errno, libc};
 
 pub use self::batch::Batch;
+pub(crate) use self::settings::Ipv4Setting;
 use crate::{
     error::{Error, Operation},
     link::{Interface, Name},
     socket::{Envelope, RequestSocket},
 };
 
-/// A socket to ask the kernel about interfaces and addresses, and to change addresses.
+/// A socket to ask the kernel about interfaces and addresses, and to change addresses and virtual MACs.
 ///
 /// It acts on the network namespace that the thread was in when it was opened. No request waits for its answer longer than
 /// about a second.

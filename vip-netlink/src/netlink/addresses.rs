@@ -132,14 +132,16 @@ impl Netlink {
         Ok(kept)
     }
 
-    /// Removes what a predecessor with the same [`owner`](Self::owner) left behind: all addresses with the mark, on all
-    /// interfaces, and no other. Needs `CAP_NET_ADMIN` if there are any.
+    /// Removes what a predecessor with the same [`owner`](Self::owner) left behind: all virtual MACs and addresses with the
+    /// mark, on all interfaces, and no other. Needs `CAP_NET_ADMIN` if there are any.
     ///
     /// # Errors
     ///
-    /// As [`adopt`](Self::adopt).
+    /// As [`adopt_virtual_macs`](Self::adopt_virtual_macs) and [`adopt`](Self::adopt), after both were tried.
     pub fn flush(&mut self) -> Result<(), Error> {
-        self.adopt(|_| false).map(drop)
+        let virtual_macs = self.adopt_virtual_macs(|_| false);
+        self.adopt(|_| false)?;
+        virtual_macs.map(drop)
     }
 
     fn remove_all(&mut self, stale: &[AssignedAddress]) -> Result<(), Error> {

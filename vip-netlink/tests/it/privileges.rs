@@ -1,15 +1,17 @@
 //! What needs which capability.
 
 use nix::{errno::Errno, libc};
-use vip_netlink::{Announcer, Error, ErrorKind, Netlink, Protocol, Reception, VrrpSocket};
+use vip_netlink::{Announcer, Error, ErrorKind, Netlink, Protocol, Reception, VirtualMac, VrrpSocket};
 
 use crate::support::{GROUP, address, texts, two_hosts};
 
 pub(crate) fn without_capabilities_looking_works_and_changing_says_what_it_needs() {
-    let (_lan, host, _) = two_hosts();
+    let (_lan, mut host, _) = two_hosts();
     let announcer = host.announcer();
     let mut vrrp = host.vrrp();
     let vip = address("192.0.2.10/24");
+    let virtual_mac = VirtualMac::ipv4(51).unwrap();
+    let vmac = host.netlink.create_virtual_mac(&host.eth0, virtual_mac.named("vip51").unwrap()).unwrap();
 
     host.namespace
         .run(|| {
@@ -23,7 +25,8 @@ pub(crate) fn without_capabilities_looking_works_and_changing_says_what_it_needs
             vrrp.receive_only([7]).unwrap();
             vrrp.receive_all().unwrap();
 
-            netlink.flush().unwrap(); // There is nothing to remove.
+            assert_eq!(netlink.adopt_virtual_macs(|_| true).unwrap(), [vmac]);
+            netlink.adopt(|_| false).unwrap(); // There is nothing to remove.
 
             expect(
                 netlink.add(&eth0, vip),
@@ -32,6 +35,30 @@ pub(crate) fn without_capabilities_looking_works_and_changing_says_what_it_needs
             expect(
                 netlink.remove(&eth0, vip),
                 "cannot remove 192.0.2.10/24 from eth0: operation not permitted (needs CAP_NET_ADMIN)",
+            );
+            expect(
+                netlink.create_virtual_mac(&eth0, VirtualMac::ipv4(52).unwrap()),
+                "cannot create 00:00:5e:00:01:34 over eth0: operation not permitted (needs CAP_NET_ADMIN)",
+            );
+            expect(
+                netlink.create_virtual_mac(&eth0, virtual_mac),
+                "cannot create 00:00:5e:00:01:33 over eth0: operation not permitted (needs CAP_NET_ADMIN)",
+            );
+            expect(
+                netlink.bring_up(&vmac),
+                "cannot bring vip51 up: operation not permitted (needs CAP_NET_ADMIN)",
+            );
+            expect(
+                netlink.take_down(&vmac),
+                "cannot take vip51 down: operation not permitted (needs CAP_NET_ADMIN)",
+            );
+            expect(
+                netlink.remove_virtual_mac(&vmac),
+                "cannot remove the virtual MAC vip51: operation not permitted (needs CAP_NET_ADMIN)",
+            );
+            expect(
+                netlink.flush(),
+                "cannot remove the virtual MAC vip51: operation not permitted (needs CAP_NET_ADMIN)",
             );
             expect(
                 Announcer::open(&eth0),

@@ -453,6 +453,22 @@ mod tests {
                 ErrorKind::Unsuitable,
             ),
             (
+                Operation::CreateVirtualMac([0, 0, 0x5e, 0, 1, 51], eth0).failed(os(libc::EOPNOTSUPP)),
+                "cannot create 00:00:5e:00:01:33 over eth0: operation not supported on transport endpoint (macvlan is not loaded: modprobe macvlan)",
+                ErrorKind::Other,
+            ),
+            (
+                Operation::CreateVirtualMac([0, 0, 0x5e, 0, 2, 51], eth0)
+                    .failed(Cause::NameTaken(eth0, Difference::Parent)),
+                "cannot create 00:00:5e:00:02:33 over eth0: there is another interface eth0, which has another parent",
+                ErrorKind::Taken,
+            ),
+            (
+                Operation::BringUp(eth0).failed(os(libc::EADDRINUSE)),
+                "cannot bring eth0 up: address already in use",
+                ErrorKind::Taken,
+            ),
+            (
                 Operation::OpenVrrp(eth0).failed(Cause::NotMulticast(IpAddr::from([127, 0, 0, 1]))),
                 "cannot open a VRRP socket on eth0: 127.0.0.1 is not a multicast address",
                 ErrorKind::Unsuitable,

@@ -14,7 +14,7 @@ use std::{
 use nix::{errno::Errno, libc};
 
 pub use self::batch::Batch;
-pub(crate) use self::settings::Ipv4Setting;
+pub(crate) use self::{settings::Ipv4Setting, virtual_macs::Link};
 use crate::{
     error::{Error, Operation},
     link::{Interface, Name},

@@ -80,7 +80,6 @@ pub(crate) enum Ipv4Setting {
     ArpAnnounce = 18,
     ArpIgnore = 19,
     PromoteSecondaries = 20,
-    AcceptLocal = 23,
 }
 
 impl Ipv4Setting {

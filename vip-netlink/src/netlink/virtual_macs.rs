@@ -11,8 +11,9 @@ use std::{
 
 use nix::libc;
 
+pub(crate) use self::link::Link;
 use self::{
-    link::{Link, MODE_PRIVATE},
+    link::MODE_PRIVATE,
     requests::{
         set_mode, write_create, write_delete, write_mark, write_mtu, write_name, write_without_ipv6_address,
     },
@@ -29,32 +30,39 @@ impl Netlink {
     /// Makes an interface with a virtual router's hardware address over another, its parent, or takes over the one that is
     /// there with this [`owner`](Self::owner)'s mark. Needs `CAP_NET_ADMIN`.
     ///
-    /// It is down at first. Have it up ([`bring_up`](Self::bring_up)) while the virtual router is Master, and only then: an
-    /// interface that is up may send something, and switches would send the virtual router's packets here. What is taken
-    /// over stays up or down, and keeps its addresses; whatever else is wrong about it is put right. So a virtual address is taken over in this order: bring
-    /// up, [`add`](Self::add), announce; and released in this one: [`take_down`](Self::take_down), [`remove`](Self::remove).
+    /// It is down at first. Have it up while the virtual router is Master, and only then: whatever an interface sends while
+    /// it is up, switches take for the way to its hardware address. So a virtual address is acquired in this order:
+    /// [`bring_up`](Self::bring_up), [`add`](Self::add), announce; and released in this one:
+    /// [`take_down`](Self::take_down), [`remove`](Self::remove). What is taken over stays up or down, and keeps its
+    /// addresses; whatever else is wrong about it is put right.
     ///
-    /// It answers ARP for its own addresses alone, and nothing else: it gets no IPv6 address by itself, from routers neither.
-    /// For that the thread has to be in the interface's network namespace, and `/proc/sys` to be writable; otherwise it
-    /// may get one of a prefix that a router advertises, while it is up.
+    /// It answers ARP for its own addresses alone, and takes no IPv6 address of itself; with that of a virtual router for
+    /// IPv4, it has no IPv6 at all. To keep it from believing routers, and IPv6 from it, the thread has to be in the
+    /// interface's network namespace and `/proc/sys` has to be writable. Otherwise, while it is up, it takes an address and a
+    /// route where a router advertises them.
     ///
     /// With the first virtual MAC for IPv4, the parent is set to answer ARP for its own addresses alone, and to ask in their
-    /// name alone (the sysctls `arp_ignore`, `arp_announce`). It is set back by
-    /// [`remove_virtual_mac`](Self::remove_virtual_mac) of the last, also after a crash, for what was set before is part of
-    /// the mark. What was set to something else meanwhile stays.
+    /// name alone (the sysctls `arp_ignore` and `arp_announce`). [`remove_virtual_mac`](Self::remove_virtual_mac) of the
+    /// last one sets it back, also after a crash: what was set before is part of the mark. What somebody set to something
+    /// else meanwhile stays. The sysctls for all interfaces must not forbid it: with `net.ipv4.conf.all.arp_filter` set, a
+    /// virtual address of the parent's subnet is not answered for.
     ///
-    /// When the parent is renamed, taken down or loses its carrier, it is so for the virtual MAC too and passes with that; when the parent is deleted, so is the
-    /// virtual MAC. A parent's smaller MTU is taken over, a larger one is not: call this again for that.
+    /// A virtual MAC follows its parent: when that is taken down or loses its carrier it does not run, and runs again by
+    /// itself; when the parent is renamed nothing changes; when it is deleted, the virtual MAC is too. A smaller MTU is
+    /// taken over, a larger one is not: for that, call this again. Over a macvlan it is one beside it, and then it outlives
+    /// this parent.
     ///
     /// # Errors
     ///
-    /// After an error all is as it was before, where nothing was there to be taken over.
+    /// After an error all is as it was before, unless there was one to be taken over.
+    ///
     /// [`NotPermitted`](crate::ErrorKind::NotPermitted), [`NoSuchInterface`](crate::ErrorKind::NoSuchInterface);
     /// [`Taken`](crate::ErrorKind::Taken) where another interface has the name, or has the hardware address over the same
     /// parent: two virtual routers of one number;
-    /// [`Unsuitable`](crate::ErrorKind::Unsuitable) where the parent is not an Ethernet interface, or IPv6 is disabled and the
-    /// virtual MAC is for IPv6; [`Other`](crate::ErrorKind::Other) where the parent serves a bridge or bond (`EBUSY`)
-    /// or one macvlan alone (`EINVAL`), or the kernel has no macvlan (`EOPNOTSUPP`).
+    /// [`Unsuitable`](crate::ErrorKind::Unsuitable) where the parent is not an Ethernet interface, or IPv6 is disabled and
+    /// the virtual MAC is for IPv6;
+    /// [`Other`](crate::ErrorKind::Other) where the parent serves a bridge or bond (`EBUSY`) or one macvlan alone
+    /// (`EINVAL`), or the kernel has no macvlan (`EOPNOTSUPP`).
     pub fn create_virtual_mac(
         &mut self,
         parent: &Interface,
@@ -81,8 +89,10 @@ impl Netlink {
 
     /// Takes over the virtual MACs that a predecessor with the same [`owner`](Self::owner) left behind in this namespace:
     /// keeps those that are still wanted, with their addresses, and removes the others. Returns those it keeps;
-    /// [`create_virtual_mac`](Self::create_virtual_mac) puts right what is wrong about them. Interfaces without the mark are left
-    /// alone. Needs `CAP_NET_ADMIN` if there is something to remove.
+    /// [`create_virtual_mac`](Self::create_virtual_mac) puts right what is wrong about them. Interfaces without the mark are
+    /// left alone. Needs `CAP_NET_ADMIN` if there is something to remove.
+    ///
+    /// Whoever was killed while it made one left it with a name of four letters and eleven digits, `vip-0123456789a`.
     ///
     /// # Errors
     ///
@@ -186,7 +196,6 @@ impl Netlink {
             settings.extend([
                 (Ipv4Setting::ArpFilter, 0),
                 (Ipv4Setting::RpFilter, rp_filter),
-                (Ipv4Setting::AcceptLocal, 1),
                 (Ipv4Setting::PromoteSecondaries, 1),
             ]);
         }

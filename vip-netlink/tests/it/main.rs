@@ -140,6 +140,7 @@ fn main() -> std::process::ExitCode {
         virtual_mac_wire::the_kernel_sends_nothing_of_its_own,
         virtual_mac_wire::on_a_router_nothing_is_sent_over_ipv6_for_a_virtual_mac_of_ipv4,
         virtual_mac_wire::an_ipv6_address_comes_and_goes_without_a_trace,
+        virtual_mac_wire::a_vrrp_socket_on_it_sends_from_the_virtual_mac,
         virtual_mac_crash::what_a_killed_process_left_is_flushed_and_nothing_else,
         virtual_mac_crash::what_a_killed_process_left_is_adopted,
         virtual_mac_crash::whenever_a_process_is_killed_nothing_stays,

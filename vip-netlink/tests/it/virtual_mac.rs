@@ -24,13 +24,9 @@ pub(crate) fn it_is_what_iproute2_shows_until_removed() {
         assert_eq!(shown["linkinfo"]["info_data"]["mode"], "private");
         assert_eq!(shown["inet6_addr_gen_mode"], "none");
         assert!(!shown["flags"].as_array().unwrap().contains(&"UP".into()));
-        for (setting, value) in [
-            ("arp_ignore", 1),
-            ("arp_filter", 0),
-            ("rp_filter", 0),
-            ("accept_local", 1),
-            ("promote_secondaries", 1),
-        ] {
+        for (setting, value) in
+            [("arp_ignore", 1), ("arp_filter", 0), ("rp_filter", 0), ("promote_secondaries", 1)]
+        {
             assert_eq!(ipv4("vrrp.51", setting), value, "{setting}");
         }
         assert_eq!(ipv6("vrrp.51", "disable_ipv6"), 1);
@@ -65,7 +61,7 @@ pub(crate) fn what_is_there_is_taken_over_and_put_right() {
         netlink.add(&made, address("10.0.0.100/32")).unwrap();
         ip("link set dev vrrp.51 type macvlan mode bridge");
         ip("link set dev vrrp.51 addrgenmode eui64 mtu 1400");
-        for setting in ["arp_ignore", "accept_local", "promote_secondaries"] {
+        for setting in ["arp_ignore", "promote_secondaries"] {
             set_ipv4("vrrp.51", setting, 0);
         }
         for (interface, setting) in
@@ -82,7 +78,7 @@ pub(crate) fn what_is_there_is_taken_over_and_put_right() {
         let shown = &json("-details -json link show dev vrrp.51")[0];
         assert_eq!(shown["linkinfo"]["info_data"]["mode"], "private");
         assert_eq!(shown["inet6_addr_gen_mode"], "none");
-        for setting in ["arp_ignore", "accept_local", "promote_secondaries"] {
+        for setting in ["arp_ignore", "promote_secondaries"] {
             assert_eq!(ipv4("vrrp.51", setting), 1, "{setting}");
         }
         assert_eq!((ipv4("vrrp.51", "rp_filter"), ipv4("vrrp.51", "arp_filter")), (0, 0));

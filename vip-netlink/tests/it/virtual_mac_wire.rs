@@ -9,11 +9,12 @@ use std::{
 
 use lab::Capture;
 use socket2::{Domain, Protocol, Socket, Type};
-use vip_netlink::{Announcer, Interface, VirtualMac};
+use vip_netlink::{Announcer, Interface, Reception, VirtualMac, VrrpSocket};
 
 use crate::{
     support::{
-        Host, PATIENCE, address, eventually, link_local, texts, two_hosts, two_hosts_with_ipv6, wait_readable,
+        GROUP, Host, PATIENCE, address, capture, eventually, link_local, receive, texts, two_hosts,
+        two_hosts_with_ipv6, wait_readable,
     },
     virtual_mac::{ask, ip, ipv4, json, set_ipv4, virtual_mac},
 };
@@ -174,6 +175,27 @@ pub(crate) fn an_ipv6_address_comes_and_goes_without_a_trace() {
     let mut sent = Sent::default();
     sent.until(&mut capture, |sent| sent.has(CONTROL, MLD_REPORT));
     assert_eq!(sent.by(V6_51), [0_u8; 0]);
+}
+
+pub(crate) fn a_vrrp_socket_on_it_sends_from_the_virtual_mac() {
+    let (lan, host, client) = two_hosts();
+    let mut frames = lan.capture("host1").unwrap();
+    let (receiver, own) = (client.vrrp(), host.vrrp());
+    let sender = host.inside(|netlink| {
+        let vmac = netlink.create_virtual_mac(&host.eth0, virtual_mac(51)).unwrap();
+        netlink.bring_up(&vmac).unwrap();
+        // It joins no group there, which the kernel would tell the routers from the virtual MAC.
+        let protocol = vip_netlink::Protocol::Vrrp;
+        VrrpSocket::open(&vmac, host.ip.into(), Reception::Unicast, protocol).unwrap()
+    });
+
+    sender.send(GROUP, b"from the virtual MAC").unwrap();
+
+    assert_eq!(receive(&receiver).source, host.ip);
+    let frame = capture(&mut frames, |frame| frame.bytes[23] == 112);
+    assert_eq!(frame[6..12], V4_51);
+    client.vrrp().send(GROUP, b"the next").unwrap();
+    assert_eq!(receive(&own).source, client.ip);
 }
 
 /// Which hardware addresses a host claimed, in ARP requests or replies, to have for which IP.

@@ -12,8 +12,8 @@ use crate::{
 };
 
 #[derive(Debug)]
-pub(in crate::netlink) struct Link {
-    pub(in crate::netlink) interface: Interface,
+pub(crate) struct Link {
+    pub(crate) interface: Interface,
     /// What its alias says, where it is ours.
     pub(super) mark: Option<Mark>,
     /// `IFLA_MACVLAN_MODE`.
@@ -57,7 +57,7 @@ impl Link {
     }
 
     /// Reads the payload of an `RTM_NEWLINK`.
-    pub(super) fn parse(payload: &[u8]) -> Result<Self, Malformed> {
+    pub(crate) fn parse(payload: &[u8]) -> Result<Self, Malformed> {
         let interface = Interface::parse(payload)?;
         let mut link =
             Self { interface, mark: None, mode: None, group: 0, vrf: None, is_ipv6_disabled: false };
@@ -106,3 +106,66 @@ pub(super) const MODE_PRIVATE: u32 = 1;
 const IFLA_INET6_CONF: u16 = 2;
 /// linux/ipv6.h, counted from 0.
 const DEVCONF_DISABLE_IPV6: usize = 26;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        message::written::{attribute_bytes, ne32},
+        netlink::Owner,
+    };
+
+    #[test]
+    fn a_virtual_mac_is_read() {
+        let alias = b"vip-netlink 1 owner=91 parent=3\0";
+        let data = attribute_bytes(IFLA_MACVLAN_MODE, &ne32(4));
+        let link = link("macvlan", &[(libc::IFLA_IFALIAS, alias), (libc::IFLA_GROUP, &ne32(7))], &data);
+
+        assert_eq!((link.interface.name(), link.index(), link.is_macvlan()), ("vrrp.51", 9, true));
+        assert_eq!(link.mark, Some(Mark { owner: Owner::default(), parent: 3, before: None }));
+        assert_eq!((link.mode, link.group, link.vrf), (Some(4), 7, None));
+        assert!(link.is_ipv6_disabled);
+    }
+
+    #[test]
+    fn of_masters_only_a_vrf_counts() {
+        for (kind, vrf) in [(&b"vrf\0"[..], Some(5)), (b"bridge\0", None)] {
+            let slave_kind = attribute_bytes(libc::IFLA_INFO_SLAVE_KIND, kind);
+            let info = [attribute_bytes(libc::IFLA_INFO_KIND, b"veth\0"), slave_kind].concat();
+            let payload = payload(&[(libc::IFLA_MASTER, &ne32(5)), (libc::IFLA_LINKINFO, &info)]);
+
+            assert_eq!(Link::parse(&payload).unwrap().vrf, vrf);
+        }
+    }
+
+    #[test]
+    fn where_ipv6_is_disabled_is_read() {
+        for (value, is_disabled) in [(0, false), (1, true)] {
+            let mut conf = [0; 4 * 30];
+            conf[4 * DEVCONF_DISABLE_IPV6..][..4].copy_from_slice(&ne32(value));
+            let inet6 = attribute_bytes(libc::AF_INET6 as u16, &attribute_bytes(IFLA_INET6_CONF, &conf));
+
+            let link = Link::parse(&payload(&[(libc::IFLA_AF_SPEC, &inet6)])).unwrap();
+
+            assert_eq!(link.is_ipv6_disabled, is_disabled);
+        }
+    }
+
+    fn link(kind: &str, attributes: &[(u16, &[u8])], data: &[u8]) -> Link {
+        let kind = attribute_bytes(libc::IFLA_INFO_KIND, format!("{kind}\0").as_bytes());
+        let info = [kind, attribute_bytes(libc::IFLA_INFO_DATA, data)].concat();
+        let no_ipv6 = (libc::IFLA_AF_SPEC, &[][..]);
+        let all = [attributes, &[(libc::IFLA_LINKINFO, &info), no_ipv6]].concat();
+        Link::parse(&payload(&all)).unwrap()
+    }
+
+    /// An interface with the index 9.
+    fn payload(attributes: &[(u16, &[u8])]) -> Vec<u8> {
+        let mut bytes = [&[0; 4][..], &ne32(9), &[0; 8]].concat();
+        bytes.extend(attribute_bytes(libc::IFLA_IFNAME, b"vrrp.51\0"));
+        for (kind, value) in attributes {
+            bytes.extend(attribute_bytes(*kind, value));
+        }
+        bytes
+    }
+}

@@ -1,11 +1,11 @@
 //! Interfaces with a virtual router's hardware address: how they are made, what of them shows on the wire, how they go.
 
-use std::{fs, net::UdpSocket, process::Command};
+use std::{fs, net::UdpSocket, process::Command, time::Duration};
 
 use lab::Lan;
 use vip_netlink::{Change, ErrorKind, Interface, Netlink, VirtualMac};
 
-use crate::support::{Host, address, eventually, texts, two_hosts};
+use crate::support::{Host, PATIENCE, address, eventually, texts, two_hosts};
 
 pub(crate) fn it_is_what_iproute2_shows_until_removed() {
     let Some(_) = lab::need("ip") else { return };
@@ -343,19 +343,24 @@ pub(crate) fn a_parent_that_is_down_is_waited_for() {
     assert_eq!(ask(&client, &host, "10.0.0.100"), "10.0.0.100");
 }
 
-/// Asks a host something at an address of it; returns where the answer came from.
+/// Asks a host something at an address of it, again and again; returns where the answer came from.
+///
+/// The kernel adds the route that makes an IPv6 address a local one a moment after it has said that the address is there
+/// (`addrconf_dad_work`, net/ipv6/addrconf.c): what arrives before is lost.
 pub(crate) fn ask(client: &Host, host: &Host, at: &str) -> String {
+    let any = if at.contains(':') { "[::]:0" } else { "0.0.0.0:0" };
     let server = host.namespace.run(|| UdpSocket::bind((at, 4000))).unwrap().unwrap();
-    let client =
-        client.namespace.run(|| UdpSocket::bind(if at.contains(':') { "[::]:0" } else { "0.0.0.0:0" }));
-    let client = client.unwrap().unwrap();
+    let client = client.namespace.run(|| UdpSocket::bind(any)).unwrap().unwrap();
+    server.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut buffer = [0; 16];
-    for socket in [&server, &client] {
-        socket.set_read_timeout(Some(crate::support::PATIENCE)).unwrap();
-    }
-    client.send_to(b"who?", (at, 4000)).unwrap();
-    let (_, from) = server.recv_from(&mut buffer).unwrap();
-    server.send_to(b"me", from).unwrap();
+    let mut from = None;
+    eventually("the question arrives", || {
+        client.send_to(b"who?", (at, 4000)).unwrap();
+        from = server.recv_from(&mut buffer).ok().map(|(_, from)| from);
+        from.is_some()
+    });
+    server.send_to(b"me", from.unwrap()).unwrap();
     client.recv_from(&mut buffer).unwrap().1.ip().to_string()
 }
 

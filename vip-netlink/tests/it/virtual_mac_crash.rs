@@ -122,7 +122,7 @@ fn leave_things(netlink: &mut Netlink) {
         batch.add(&vmac, Address::new([10, 0, 1, last], 32).unwrap());
     }
     batch.add(&eth0, address("10.0.1.51/32")).add(&v6, address("fe80::100/64"));
-    netlink.carry_out(&batch).into_iter().for_each(|result| drop(result.unwrap()));
+    assert!(netlink.carry_out(&batch).iter().all(Result::is_ok));
     netlink.remove(&eth0, address("10.0.1.51/32")).unwrap();
 }
 

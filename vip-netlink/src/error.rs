@@ -30,6 +30,7 @@ impl Error {
                 libc::ENETDOWN | libc::ENETUNREACH => ErrorKind::InterfaceDown,
                 libc::EAGAIN | libc::ENOBUFS => ErrorKind::Busy,
                 libc::EMSGSIZE => ErrorKind::TooLong,
+                libc::EEXIST | libc::EADDRINUSE => ErrorKind::Taken,
                 _ => ErrorKind::Other,
             },
             Cause::TimedOut => ErrorKind::TimedOut,
@@ -42,8 +43,10 @@ impl Error {
             | Cause::OtherFamily(..)
             | Cause::AhOverIpv6
             | Cause::OtherPrefixLength(_)
-            | Cause::Taken { .. }
-            | Cause::InTheWay(_) => ErrorKind::Unsuitable,
+            | Cause::InTheWay(_)
+            | Cause::WithoutMark
+            | Cause::NoIpv6 => ErrorKind::Unsuitable,
+            Cause::RouteTaken { .. } | Cause::NameTaken(..) | Cause::HardwareAddressTaken(_) => ErrorKind::Taken,
         }
     }
 
@@ -88,10 +91,23 @@ impl Error {
                 | Operation::AddRoute(_)
                 | Operation::RemoveRoute(_)
                 | Operation::AddRule(_)
-                | Operation::RemoveRule(_),
+                | Operation::RemoveRule(_)
+                | Operation::CreateVirtualMac(..)
+                | Operation::RemoveVirtualMac(_)
+                | Operation::BringUp(_)
+                | Operation::TakeDown(_),
                 ErrorKind::NotPermitted,
                 _,
             ) => Some("needs CAP_NET_ADMIN"),
+            (Operation::CreateVirtualMac(..), _, Some(libc::EBUSY)) => {
+                Some("does it serve a bridge or bond? That is the parent then")
+            }
+            (Operation::CreateVirtualMac(..), _, Some(libc::EINVAL)) => {
+                Some("is there a macvlan in mode passthru over it?")
+            }
+            (Operation::CreateVirtualMac(..), _, Some(libc::EOPNOTSUPP)) => {
+                Some("macvlan is not loaded: modprobe macvlan")
+            }
             (
                 Operation::OpenAnnouncer(_) | Operation::OpenVrrp(_) | Operation::Rejoin(_),
                 ErrorKind::NotPermitted,
@@ -153,7 +169,9 @@ pub enum ErrorKind {
     KeptChanging,
     /// What arrived, or was to be sent as a datagram, could not be understood.
     Malformed,
-    /// The interface, address or route given cannot serve this purpose, or its place is taken, whatever the kernel may say.
+    /// Something else has the name, the hardware address (`EEXIST`, `EADDRINUSE`) or the route's place.
+    Taken,
+    /// The interface, address or route given cannot serve this purpose, whatever the kernel may say.
     Unsuitable,
     /// Any other error of the operating system: see [`Error::raw_os_error`].
     Other,
@@ -176,6 +194,11 @@ pub(crate) enum Operation {
     AddRule(Box<Rule>),
     RemoveRule(Box<Rule>),
     ListRules,
+    /// A hardware address, and the parent.
+    CreateVirtualMac([u8; 6], Name),
+    RemoveVirtualMac(Name),
+    BringUp(Name),
+    TakeDown(Name),
     OpenAnnouncer(Name),
     Announce(IpAddr, Name),
     OpenVrrp(Name),
@@ -199,7 +222,7 @@ impl fmt::Display for Operation {
             Self::OpenNetlink => write!(f, "open a netlink socket"),
             Self::FindInterface(name) => write!(f, "look up interface {name}"),
             Self::ListInterfaces => write!(f, "list the interfaces"),
-            Self::ListOwned => write!(f, "list the addresses that are ours"),
+            Self::ListOwned => write!(f, "list what is ours"),
             Self::ListAddresses(name) => write!(f, "list the addresses of {name}"),
             Self::Add(address, name) => write!(f, "add {address} to {name}"),
             Self::Remove(address, name) => write!(f, "remove {address} from {name}"),
@@ -209,6 +232,10 @@ impl fmt::Display for Operation {
             Self::AddRule(rule) => write!(f, "add the rule {rule}"),
             Self::RemoveRule(rule) => write!(f, "remove the rule {rule}"),
             Self::ListRules => write!(f, "list the rules"),
+            Self::CreateVirtualMac(mac, parent) => write!(f, "create {} over {parent}", Mac(*mac)),
+            Self::RemoveVirtualMac(name) => write!(f, "remove the virtual MAC {name}"),
+            Self::BringUp(name) => write!(f, "bring {name} up"),
+            Self::TakeDown(name) => write!(f, "take {name} down"),
             Self::OpenAnnouncer(name) => write!(f, "open an announcer on {name}"),
             Self::Announce(address, name) => write!(f, "announce {address} on {name}"),
             Self::OpenVrrp(name) => write!(f, "open a VRRP socket on {name}"),
@@ -277,12 +304,50 @@ pub(crate) enum Cause {
     /// The interface has the IP like this.
     OtherPrefixLength(Address),
     /// There is another program's route in its place.
-    Taken {
+    RouteTaken {
         route: Box<Route>,
         protocol: u8,
     },
     /// The kernel cannot be told to take another rule than this, which cannot be put back.
     InTheWay(Box<Rule>),
+    /// An interface has the name, but is not the one that is wanted.
+    NameTaken(Name, Difference),
+    /// This interface has it, over the same parent.
+    HardwareAddressTaken(Name),
+    WithoutMark,
+    NoIpv6,
+}
+
+/// What keeps an interface from being the virtual MAC of its name.
+#[derive(Copy, Clone, Debug)]
+pub(crate) enum Difference {
+    NoMacvlan,
+    HardwareAddress([u8; 6]),
+    Parent,
+    NoMark,
+    Owner,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoMacvlan => write!(f, "is no macvlan"),
+            Self::HardwareAddress(mac) => write!(f, "has {}", Mac(*mac)),
+            Self::Parent => write!(f, "has another parent"),
+            Self::NoMark => write!(f, "bears no mark of ours"),
+            Self::Owner => write!(f, "bears another owner's mark"),
+        }
+    }
+}
+
+/// A hardware address, as `ip link` writes it.
+struct Mac([u8; 6]);
+
+impl fmt::Display for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, last] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{last:02x}")
+    }
 }
 
 /// An error of the operating system, which can be told to everybody whom it concerns.
@@ -312,8 +377,12 @@ impl Cause {
             | Self::OtherFamily(..)
             | Self::AhOverIpv6
             | Self::OtherPrefixLength(_)
-            | Self::Taken { .. }
-            | Self::InTheWay(_) => None,
+            | Self::RouteTaken { .. }
+            | Self::InTheWay(_)
+            | Self::NameTaken(..)
+            | Self::HardwareAddressTaken(_)
+            | Self::WithoutMark
+            | Self::NoIpv6 => None,
         }
     }
 }
@@ -340,7 +409,7 @@ impl fmt::Display for Cause {
             ),
             Self::OtherFamily(one, other) => write!(f, "{one} and {other} are of different versions of IP"),
             Self::AhOverIpv6 => write!(f, "the authentication header is for IPv4 only"),
-            Self::Taken { route, protocol } => write!(
+            Self::RouteTaken { route, protocol } => write!(
                 f,
                 "there is {route} in its place, of protocol {protocol}, not ours (remove that, or choose another metric or table)"
             ),
@@ -351,6 +420,19 @@ impl fmt::Display for Cause {
                 )
             }
             Self::OtherPrefixLength(address) => write!(f, "it is there as {address} (remove that first)"),
+            Self::NameTaken(name, difference) => {
+                write!(f, "there is another interface {name}, which {difference}")
+            }
+            Self::HardwareAddressTaken(other) => {
+                write!(
+                    f,
+                    "{other} has the hardware address already (are there two virtual routers of one number?)"
+                )
+            }
+            Self::WithoutMark => write!(f, "it bears no mark of ours"),
+            Self::NoIpv6 => {
+                write!(f, "IPv6 is disabled there (is the sysctl net.ipv6.conf.default.disable_ipv6 set?)")
+            }
         }
     }
 }
@@ -422,6 +504,22 @@ mod tests {
                     .failed(Cause::OtherPrefixLength("2001:db8::1/64".parse().unwrap())),
                 "cannot add 2001:db8::1/128 to eth0: it is there as 2001:db8::1/64 (remove that first)",
                 ErrorKind::Unsuitable,
+            ),
+            (
+                Operation::CreateVirtualMac([0, 0, 0x5e, 0, 1, 51], eth0).failed(os(libc::EOPNOTSUPP)),
+                "cannot create 00:00:5e:00:01:33 over eth0: operation not supported on transport endpoint (macvlan is not loaded: modprobe macvlan)",
+                ErrorKind::Other,
+            ),
+            (
+                Operation::CreateVirtualMac([0, 0, 0x5e, 0, 2, 51], eth0)
+                    .failed(Cause::NameTaken(eth0, Difference::Parent)),
+                "cannot create 00:00:5e:00:02:33 over eth0: there is another interface eth0, which has another parent",
+                ErrorKind::Taken,
+            ),
+            (
+                Operation::BringUp(eth0).failed(os(libc::EADDRINUSE)),
+                "cannot bring eth0 up: address already in use",
+                ErrorKind::Taken,
             ),
             (
                 Operation::OpenVrrp(eth0).failed(Cause::NotMulticast(IpAddr::from([127, 0, 0, 1]))),

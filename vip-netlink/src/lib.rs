@@ -38,6 +38,35 @@
 //! # }
 //! ```
 //!
+//! # With the virtual router's hardware address
+//!
+//! So that no neighbour has to learn a new hardware address when a virtual router moves, it may have one of its own
+//! (RFC 9568 §7.3), on an interface over that of the host:
+//!
+//! ```no_run
+//! # use vip_netlink::{Address, Announcer, Netlink, VirtualMac};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut netlink = Netlink::open()?;
+//! let eth0 = netlink.interface("eth0")?;
+//! let virtual_mac = VirtualMac::ipv4(51).ok_or("no virtual router has the number 0")?;
+//! let vmac = netlink.create_virtual_mac(&eth0, virtual_mac)?; // 00:00:5e:00:01:33, and down.
+//!
+//! // As Master:
+//! let vip: Address = "192.0.2.10/32".parse()?;
+//! netlink.bring_up(&vmac)?;
+//! netlink.add(&vmac, vip)?;
+//! Announcer::open(&vmac)?.announce(vip.ip())?; // So that switches learn where it is.
+//!
+//! // No longer:
+//! netlink.take_down(&vmac)?;
+//! netlink.remove(&vmac, vip)?;
+//!
+//! // At the end:
+//! netlink.remove_virtual_mac(&vmac)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # What to rely on
 //!
 //! - Calls are idempotent: adding what is there and removing what is not is `Ok`.
@@ -49,9 +78,9 @@
 //!
 //! # Privileges
 //!
-//! [`Netlink::add`], [`Netlink::remove`] and their like for routes and rules need `CAP_NET_ADMIN` when they are called;
-//! [`Announcer::open`], [`VrrpSocket::open`] and [`VrrpSocket::rejoin`] need `CAP_NET_RAW`, their other functions nothing
-//! more. Both capabilities count in the user namespace that owns the network namespace, so that
+//! Whatever of [`Netlink`] changes something needs `CAP_NET_ADMIN` when it is called; [`Announcer::open`],
+//! [`VrrpSocket::open`] and [`VrrpSocket::rejoin`] need `CAP_NET_RAW`, their other functions nothing more. Both
+//! capabilities count in the user namespace that owns the network namespace, so that
 //! `unshare --user --map-root-user --net` is enough to try it all.
 
 #![warn(unsafe_code)]
@@ -67,6 +96,7 @@ mod packet;
 mod route;
 mod rule;
 mod socket;
+mod virtual_mac;
 mod vrrp_socket;
 
 pub use address::{Address, AddressError, AddressState, AssignedAddress, Lifetime, Scope, VirtualAddress};
@@ -79,6 +109,7 @@ pub use route::{
     Metric, NextHop, Prefix, PrefixError, Route, RouteBuilder, RouteError, RouteKind, RoutePreference, Table,
 };
 pub use rule::{Action, Rule, RuleBuilder, RuleError};
+pub use virtual_mac::VirtualMac;
 pub use vrrp_socket::{Protocol, ReceiveBatch, Reception, VrrpSocket};
 
 /// Entry points for fuzzing, no part of the API.

@@ -17,6 +17,8 @@ pub struct Interface {
     flags: u32,
     mtu: u32,
     ipv6_role: Ipv6Role,
+    parent: Option<u32>,
+    kind: Option<Name>,
 }
 
 impl Interface {
@@ -62,6 +64,18 @@ impl Interface {
         self.ipv6_role
     }
 
+    /// Returns the index of the interface that this one is stacked on or wired to: the parent of a macvlan or VLAN, the other
+    /// end of a veth (`IFLA_LINK`). `None` where there is none, or it is in another network namespace.
+    pub fn parent(&self) -> Option<u32> {
+        self.parent
+    }
+
+    /// Returns what sort of virtual interface it is, such as `macvlan`, `veth` or `bridge` (`IFLA_INFO_KIND`); `None` for
+    /// real ones and loopback.
+    pub fn kind(&self) -> Option<&str> {
+        self.kind.as_ref().map(Name::as_str)
+    }
+
     pub(crate) fn short_name(&self) -> Name {
         self.name
     }
@@ -74,6 +88,7 @@ impl Interface {
         let mut hardware_address = None;
         let mut mtu = 0;
         let mut ipv6_role = Ipv6Role::Host;
+        let (mut parent, mut is_parent_elsewhere, mut kind) = (None, false, None);
         for attribute in Attributes::new(attributes) {
             let attribute = attribute?;
             match attribute.kind {
@@ -81,6 +96,12 @@ impl Interface {
                 IFLA_ADDRESS => hardware_address = attribute.array().ok().filter(|mac| *mac != [0; 6]),
                 IFLA_MTU => mtu = u32::from_ne_bytes(attribute.array()?),
                 IFLA_AF_SPEC => ipv6_role = Ipv6Role::parse(attribute.value)?,
+                IFLA_LINK => parent = Some(attribute.number()?).filter(|index| *index != 0),
+                IFLA_LINK_NETNSID => is_parent_elsewhere = true,
+                IFLA_LINKINFO => {
+                    let info = find(attribute.value, IFLA_INFO_KIND)?;
+                    kind = info.and_then(|kind| kind.text()).and_then(Name::new);
+                }
                 _ => {}
             }
         }
@@ -92,6 +113,8 @@ impl Interface {
             flags: u32::from_ne_bytes([f0, f1, f2, f3]),
             mtu,
             ipv6_role,
+            parent: parent.filter(|_| !is_parent_elsewhere),
+            kind,
         })
     }
 }
@@ -166,6 +189,10 @@ const ARPHRD_ETHER: u16 = nix::libc::ARPHRD_ETHER;
 const IFLA_ADDRESS: u16 = nix::libc::IFLA_ADDRESS;
 const IFLA_IFNAME: u16 = nix::libc::IFLA_IFNAME;
 const IFLA_MTU: u16 = nix::libc::IFLA_MTU;
+const IFLA_LINK: u16 = nix::libc::IFLA_LINK;
+const IFLA_LINK_NETNSID: u16 = nix::libc::IFLA_LINK_NETNSID;
+const IFLA_LINKINFO: u16 = nix::libc::IFLA_LINKINFO;
+const IFLA_INFO_KIND: u16 = nix::libc::IFLA_INFO_KIND;
 const IFLA_AF_SPEC: u16 = nix::libc::IFLA_AF_SPEC;
 const AF_INET6: u16 = nix::libc::AF_INET6 as u16;
 /// `IFLA_INET6_CONF`, linux/if_link.h.

@@ -20,7 +20,7 @@ pub(crate) mod read;
 pub(crate) mod write;
 
 use self::read::{Messages, Reply};
-use crate::{address::AssignedAddress, link::Interface, route, rule};
+use crate::{address::AssignedAddress, netlink::Link, route, rule};
 
 /// A length inside the message does not fit what is there.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub(crate) fn read_everything(datagram: &[u8]) -> usize {
         .map(|message| match message.read() {
             Ok(Reply::End(outcome)) => outcome.text.map_or(0, str::len),
             Ok(Reply::Data { payload, .. }) => {
-                let link = Interface::parse(payload).map_or(0, |link| link.name().len());
+                let link = Link::parse(payload).map_or(0, |link| link.interface.name().len());
                 let address = AssignedAddress::parse(payload).ok().flatten();
                 let route = route::Installed::parse(payload).ok().flatten();
                 let rule = rule::Installed::parse(payload).ok().flatten();

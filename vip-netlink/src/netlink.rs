@@ -2,9 +2,11 @@
 
 mod addresses;
 mod batch;
+mod links;
 mod routes;
 mod rules;
 mod settings;
+mod virtual_macs;
 
 use std::{
     io,
@@ -14,13 +16,14 @@ use std::{
 use nix::{errno::Errno, libc};
 
 pub use self::batch::Batch;
+pub(crate) use self::{settings::Ipv4Setting, virtual_macs::Link};
 use crate::{
     error::{Error, Operation},
     link::{Interface, Name},
     socket::{Envelope, RequestSocket},
 };
 
-/// A socket to ask the kernel about interfaces and addresses, and to change addresses, routes and rules.
+/// A socket to ask the kernel about interfaces and addresses, and to change addresses, virtual MACs, routes and rules.
 ///
 /// It acts on the network namespace that the thread was in when it was opened. No request waits for its answer longer than
 /// about a second.

@@ -132,19 +132,20 @@ impl Netlink {
         Ok(kept)
     }
 
-    /// Removes what a predecessor with the same [`owner`](Self::owner) left behind: all rules, routes in whatever table, and
-    /// addresses on whatever interface that carry the mark, in this order, and no other. Needs `CAP_NET_ADMIN` if there are
-    /// any.
+    /// Removes what a predecessor with the same [`owner`](Self::owner) left behind: all rules, routes in whatever table,
+    /// virtual MACs, and addresses on whatever interface that carry the mark, in this order, and no other. Needs
+    /// `CAP_NET_ADMIN` if there are any.
     ///
     /// # Errors
     ///
-    /// As [`adopt_rules`](Self::adopt_rules), [`adopt_routes`](Self::adopt_routes) and [`adopt`](Self::adopt); the first of
-    /// them, after all was tried.
+    /// As [`adopt_rules`](Self::adopt_rules), [`adopt_routes`](Self::adopt_routes),
+    /// [`adopt_virtual_macs`](Self::adopt_virtual_macs) and [`adopt`](Self::adopt); the first of them, after all was tried.
     pub fn flush(&mut self) -> Result<(), Error> {
         let rules = self.adopt_rules(|_| false).map(drop);
         let routes = self.adopt_routes(|_| false).map(drop);
+        let virtual_macs = self.adopt_virtual_macs(|_| false).map(drop);
         let addresses = self.adopt(|_| false).map(drop);
-        rules.and(routes).and(addresses)
+        rules.and(routes).and(virtual_macs).and(addresses)
     }
 
     fn remove_all(&mut self, stale: &[AssignedAddress]) -> Result<(), Error> {

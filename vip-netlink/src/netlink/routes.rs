@@ -38,9 +38,9 @@ impl Netlink {
     ///
     /// # Errors
     ///
-    /// [`NotPermitted`](crate::ErrorKind::NotPermitted);
-    /// [`Unsuitable`](crate::ErrorKind::Unsuitable) where another program's route, which the error names, is in its place,
-    /// where the source is no address of this host, and where IPv6 is disabled on the interface;
+    /// [`NotPermitted`](crate::ErrorKind::NotPermitted); [`Taken`](crate::ErrorKind::Taken) where another program's route,
+    /// which the error names, is in its place; [`Unsuitable`](crate::ErrorKind::Unsuitable) where the source is no address
+    /// of this host, and where IPv6 is disabled on the interface;
     /// [`NoWayToGateway`](crate::ErrorKind::NoWayToGateway), [`InterfaceDown`](crate::ErrorKind::InterfaceDown),
     /// [`NoSuchInterface`](crate::ErrorKind::NoSuchInterface).
     pub fn add_route(&mut self, route: &Route) -> Result<Change, Error> {
@@ -149,7 +149,7 @@ impl Netlink {
         }
         if let Some(foreign) = in_place.iter().find(|one| one.protocol != owner.get()) {
             let Installed { route, protocol } = (*foreign).clone();
-            return Err(Cause::Taken { route: Box::new(route), protocol }.into());
+            return Err(Cause::RouteTaken { route: Box::new(route), protocol }.into());
         }
         // It may have gone meanwhile.
         let addition = if in_place.is_empty() { Addition::New } else { Addition::Replacing };

@@ -13,6 +13,8 @@ pub(crate) fn an_ethernet_interface_is_described() {
     assert!(eth0.index() > 1);
     assert_eq!(eth0.hardware_address(), Some([2, 0, 0, 0, 0, 2]));
     assert_eq!(eth0.mtu(), 1500);
+    // The other end of its cable is in another namespace.
+    assert_eq!((eth0.kind(), eth0.parent()), (Some("veth"), None));
     assert!(eth0.is_up() && eth0.is_running() && eth0.supports_arp());
 }
 
@@ -22,6 +24,7 @@ pub(crate) fn loopback_has_neither_arp_nor_hardware_address() {
     let lo = host.netlink.interface("lo").unwrap();
 
     assert_eq!((lo.index(), lo.name(), lo.hardware_address()), (1, "lo", None));
+    assert_eq!((lo.kind(), lo.parent()), (None, None));
     assert!(lo.is_up() && lo.is_running() && !lo.supports_arp());
 }
 

@@ -17,10 +17,16 @@ mod routes;
 mod rules;
 mod support;
 mod unicast;
+mod virtual_mac;
+mod virtual_mac_crash;
+mod virtual_mac_wire;
 mod vrrp;
 mod vrrp_v6;
 
 fn main() -> std::process::ExitCode {
+    if let Some(code) = virtual_mac_crash::as_child() {
+        return code;
+    }
     lab::run_tests(lab::tests![
         addresses::what_is_added_is_listed_until_removed,
         addresses::adding_and_removing_twice_is_already_so,
@@ -156,6 +162,27 @@ fn main() -> std::process::ExitCode {
         rejoin::where_nothing_went_nothing_changes,
         rejoin::no_interface_that_is_gone_is_remembered,
         rejoin::it_fails_until_interface_and_source_are_back,
+        virtual_mac::it_is_what_iproute2_shows_until_removed,
+        virtual_mac::what_is_there_is_taken_over_and_put_right,
+        virtual_mac::the_last_of_a_parent_sets_it_back,
+        virtual_mac::what_somebody_set_meanwhile_stays,
+        virtual_mac::two_of_one_number_over_one_parent_are_refused,
+        virtual_mac::a_name_that_is_taken_is_an_error_that_says_by_what,
+        virtual_mac::what_fails_half_way_leaves_nothing_behind,
+        virtual_mac::a_parent_that_cannot_be_one_is_refused,
+        virtual_mac::over_a_macvlan_it_is_one_beside_it,
+        virtual_mac::it_follows_its_parent,
+        virtual_mac::a_parent_that_is_down_is_waited_for,
+        virtual_mac_wire::each_address_is_answered_for_by_its_own_interface,
+        virtual_mac_wire::a_virtual_address_of_another_subnet_is_answered_for,
+        virtual_mac_wire::the_address_of_a_parent_stays_reachable_where_the_client_is_behind_the_virtual_mac,
+        virtual_mac_wire::the_kernel_sends_nothing_of_its_own,
+        virtual_mac_wire::on_a_router_nothing_is_sent_over_ipv6_for_a_virtual_mac_of_ipv4,
+        virtual_mac_wire::an_ipv6_address_comes_and_goes_without_a_trace,
+        virtual_mac_wire::a_vrrp_socket_on_it_sends_from_the_virtual_mac,
+        virtual_mac_crash::what_a_killed_process_left_is_flushed_and_nothing_else,
+        virtual_mac_crash::what_a_killed_process_left_is_adopted,
+        virtual_mac_crash::whenever_a_process_is_killed_nothing_stays,
         keepalived::keepalived_is_heard_in_every_way_it_speaks,
         alloc_free::sending_and_receiving_allocate_nothing,
     ])

@@ -118,7 +118,7 @@ pub(crate) fn what_is_not_ours_is_left_and_named() {
 
         let error = host.netlink.add_route(&ours).unwrap_err();
 
-        assert_eq!(error.kind(), ErrorKind::Unsuitable);
+        assert_eq!(error.kind(), ErrorKind::Taken);
         let via = theirs.to_string();
         let expected = format!(
             "cannot add the route {ours}: there is {via} dev if{} in its place, of protocol 200, \

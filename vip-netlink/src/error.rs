@@ -28,6 +28,15 @@ impl Error {
                 libc::ENETDOWN | libc::ENETUNREACH => ErrorKind::InterfaceDown,
                 libc::EAGAIN | libc::ENOBUFS => ErrorKind::Busy,
                 libc::EMSGSIZE => ErrorKind::TooLong,
+                libc::EPROTONOSUPPORT
+                | libc::EOPNOTSUPP
+                | libc::EAFNOSUPPORT
+                | libc::EINVAL
+                | libc::ENOENT
+                    if self.is_about_a_new_table() =>
+                {
+                    ErrorKind::Unsupported
+                }
                 _ => ErrorKind::Other,
             },
             Cause::TimedOut => ErrorKind::TimedOut,
@@ -39,6 +48,7 @@ impl Error {
             | Cause::NotLocal(_)
             | Cause::OtherFamily(..)
             | Cause::AhOverIpv6
+            | Cause::NotUnicast(_)
             | Cause::OtherPrefixLength(_) => ErrorKind::Unsuitable,
         }
     }
@@ -61,13 +71,30 @@ impl Error {
             && self.raw_os_error() == Some(libc::EACCES)
     }
 
+    /// Kernels without nf_tables, without its family `inet`, or from before there were owners of tables (5.12), refuse in
+    /// various ways what is known to be well-formed.
+    fn is_about_a_new_table(&self) -> bool {
+        matches!(self.operation, Operation::OpenFilter | Operation::CreateTable(_))
+    }
+
     fn hint(&self) -> Option<&'static str> {
         match (&self.operation, self.kind(), self.raw_os_error()) {
             (Operation::Add(..), ErrorKind::Unsuitable, Some(_)) => {
                 Some("is the sysctl net.ipv6.conf.INTERFACE.disable_ipv6 set?")
             }
-            (Operation::Add(..) | Operation::Remove(..), ErrorKind::NotPermitted, _) => {
-                Some("needs CAP_NET_ADMIN")
+            (
+                Operation::Add(..)
+                | Operation::Remove(..)
+                | Operation::CreateTable(_)
+                | Operation::ChangeTable(_)
+                | Operation::ReadTable(_),
+                ErrorKind::NotPermitted,
+                _,
+            ) => Some("needs CAP_NET_ADMIN"),
+            (_, ErrorKind::Unsupported, _) => Some("needs Linux 5.12 or later with nf_tables"),
+            (Operation::CreateTable(_), _, Some(libc::EEXIST)) => Some("and it is not ours"),
+            (Operation::ChangeTable(_), ErrorKind::TooLong, _) => {
+                Some("there are more addresses than the sysctl net.core.wmem_max lets through at once")
             }
             (
                 Operation::OpenAnnouncer(_) | Operation::OpenVrrp(_) | Operation::Rejoin(_),
@@ -129,6 +156,8 @@ pub enum ErrorKind {
     Malformed,
     /// The interface or address given cannot serve this purpose, whatever the kernel may say.
     Unsuitable,
+    /// The kernel does not have what is needed, because it is too old or was built without it.
+    Unsupported,
     /// Any other error of the operating system: see [`Error::raw_os_error`].
     Other,
 }
@@ -152,6 +181,10 @@ pub(crate) enum Operation {
     SetHopLimit(Name),
     Send(Name),
     Receive(Name),
+    OpenFilter,
+    CreateTable(Box<str>),
+    ChangeTable(Box<str>),
+    ReadTable(Box<str>),
 }
 
 impl Operation {
@@ -179,6 +212,10 @@ impl fmt::Display for Operation {
             Self::SetHopLimit(name) => write!(f, "set the hop limit on {name}"),
             Self::Send(name) => write!(f, "send on {name}"),
             Self::Receive(name) => write!(f, "receive on {name}"),
+            Self::OpenFilter => write!(f, "open a netlink socket of netfilter"),
+            Self::CreateTable(name) => write!(f, "create the nftables table {name}"),
+            Self::ChangeTable(name) => write!(f, "change what the nftables table {name} drops"),
+            Self::ReadTable(name) => write!(f, "read the counters of the nftables table {name}"),
         }
     }
 }
@@ -236,6 +273,7 @@ pub(crate) enum Cause {
     /// These two addresses.
     OtherFamily(IpAddr, IpAddr),
     AhOverIpv6,
+    NotUnicast(IpAddr),
     /// The interface has the IP like this.
     OtherPrefixLength(Address),
 }
@@ -266,6 +304,7 @@ impl Cause {
             | Self::NotLocal(_)
             | Self::OtherFamily(..)
             | Self::AhOverIpv6
+            | Self::NotUnicast(_)
             | Self::OtherPrefixLength(_) => None,
         }
     }
@@ -292,6 +331,7 @@ impl fmt::Display for Cause {
                 "{source} is not an address of this host, or not yet (an address is tentative for a second or two)"
             ),
             Self::OtherFamily(one, other) => write!(f, "{one} and {other} are of different versions of IP"),
+            Self::NotUnicast(ip) => write!(f, "{ip} cannot be the address of a host"),
             Self::AhOverIpv6 => write!(f, "the authentication header is for IPv4 only"),
             Self::OtherPrefixLength(address) => write!(f, "it is there as {address} (remove that first)"),
         }
@@ -365,6 +405,26 @@ mod tests {
                     .failed(Cause::OtherPrefixLength("2001:db8::1/64".parse().unwrap())),
                 "cannot add 2001:db8::1/128 to eth0: it is there as 2001:db8::1/64 (remove that first)",
                 ErrorKind::Unsuitable,
+            ),
+            (
+                Operation::CreateTable("vip_netlink_7".into()).failed(os(libc::EPERM)),
+                "cannot create the nftables table vip_netlink_7: operation not permitted (needs CAP_NET_ADMIN)",
+                ErrorKind::NotPermitted,
+            ),
+            (
+                Operation::OpenFilter.failed(os(libc::EPROTONOSUPPORT)),
+                "cannot open a netlink socket of netfilter: protocol not supported (needs Linux 5.12 or later with nf_tables)",
+                ErrorKind::Unsupported,
+            ),
+            (
+                Operation::CreateTable("vip_netlink_7".into()).failed(os(libc::EINVAL)),
+                "cannot create the nftables table vip_netlink_7: invalid argument (needs Linux 5.12 or later with nf_tables)",
+                ErrorKind::Unsupported,
+            ),
+            (
+                Operation::ChangeTable("vip_netlink_7".into()).failed(os(libc::EINVAL)),
+                "cannot change what the nftables table vip_netlink_7 drops: invalid argument",
+                ErrorKind::Other,
             ),
             (
                 Operation::OpenVrrp(eth0).failed(Cause::NotMulticast(IpAddr::from([127, 0, 0, 1]))),

@@ -1,8 +1,9 @@
 //! Virtual IP addresses on Linux.
 //!
 //! What a failover daemon asks of the kernel, and nothing of what it decides: put an [`Address`] on an [`Interface`] and
-//! take it off again ([`Netlink`]), tell the neighbours where it is now ([`Announcer`]), and exchange messages with its
-//! peers over IP protocol 112 ([`VrrpSocket`]). All of it for IPv4 and IPv6.
+//! take it off again ([`Netlink`]), tell the neighbours where it is now ([`Announcer`]), keep packets to it from being
+//! accepted ([`AcceptFilter`]), and exchange messages with its peers over IP protocol 112 ([`VrrpSocket`]). All of it for
+//! IPv4 and IPv6.
 //!
 //! ```no_run
 //! use vip_netlink::{Address, Announcer, Change, Netlink, Protocol, Reception, VrrpSocket};
@@ -47,13 +48,15 @@
 //!
 //! # Privileges
 //!
-//! [`Netlink::add`] and [`Netlink::remove`] need `CAP_NET_ADMIN` when they are called; [`Announcer::open`],
-//! [`VrrpSocket::open`] and [`VrrpSocket::rejoin`] need `CAP_NET_RAW`, their other functions nothing more. Both capabilities count in the user
-//! namespace that owns the network namespace, so that `unshare --user --map-root-user --net` is enough to try it all.
+//! [`Netlink::add`], [`Netlink::remove`] and the functions of [`AcceptFilter`] need `CAP_NET_ADMIN` when they are called;
+//! [`Announcer::open`], [`VrrpSocket::open`] and [`VrrpSocket::rejoin`] need `CAP_NET_RAW`, their other functions nothing
+//! more. Both capabilities count in the user namespace that owns the network namespace, so that
+//! `unshare --user --map-root-user --net` is enough to try it all.
 
 #![warn(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::unwrap_used))]
 
+mod accept_filter;
 mod address;
 mod announce;
 mod error;
@@ -64,6 +67,7 @@ mod packet;
 mod socket;
 mod vrrp_socket;
 
+pub use accept_filter::{AcceptFilter, Dropped, Traffic};
 pub use address::{Address, AddressError, AddressState, AssignedAddress, Lifetime, Scope, VirtualAddress};
 pub use announce::Announcer;
 pub use error::{Error, ErrorKind};

@@ -20,7 +20,7 @@ pub(crate) mod read;
 pub(crate) mod write;
 
 use self::read::{Messages, Reply};
-use crate::{address::AssignedAddress, link::Interface};
+use crate::{accept_filter::Traffic, address::AssignedAddress, link::Interface};
 
 /// A length inside the message does not fit what is there.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -40,11 +40,13 @@ pub(crate) fn read_everything(datagram: &[u8]) -> usize {
             Ok(Reply::Data { payload, .. }) => {
                 let link = Interface::parse(payload).map_or(0, |link| link.name().len());
                 let address = AssignedAddress::parse(payload).ok().flatten();
-                link + address.map_or(0, |assigned| usize::from(assigned.address().prefix_len()))
+                let dropped = Traffic::parse(payload).map_or(0, |traffic| traffic.packets as usize);
+                let prefix_len = address.map_or(0, |assigned| usize::from(assigned.address().prefix_len()));
+                link.wrapping_add(prefix_len).wrapping_add(dropped)
             }
             Ok(Reply::Nothing) | Err(Malformed) => 0,
         })
-        .sum()
+        .fold(0, usize::wrapping_add)
 }
 
 const HEADER_LEN: usize = 16;

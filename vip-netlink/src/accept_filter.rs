@@ -104,8 +104,8 @@ impl AcceptFilter {
     /// # Errors
     ///
     /// [`Unsuitable`](crate::ErrorKind::Unsuitable) for an unspecified, multicast or broadcast address.
-    /// [`TooLong`](crate::ErrorKind::TooLong) for more addresses than the kernel takes at once: some 15,000 where the
-    /// process has its privilege in a user namespace only, otherwise unlimited. After
+    /// [`TooLong`](crate::ErrorKind::TooLong), where the process has its privilege in a user namespace only, for more
+    /// addresses than the sysctl `net.core.wmem_max` lets through at once: some 15,000 in the usual 208 KiB. After
     /// [`TimedOut`](crate::ErrorKind::TimedOut) or [`Busy`](crate::ErrorKind::Busy) it is not known whether they are
     /// blocked; the next change, and so trying again, puts that right.
     pub fn block(&mut self, interface: &Interface, addresses: &[IpAddr]) -> Result<Change, Error> {

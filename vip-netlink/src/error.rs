@@ -427,6 +427,11 @@ mod tests {
                 ErrorKind::Other,
             ),
             (
+                Operation::ChangeTable("vip_netlink_7".into()).failed(os(libc::EMSGSIZE)),
+                "cannot change what the nftables table vip_netlink_7 drops: message too long (there are more addresses than the sysctl net.core.wmem_max lets through at once)",
+                ErrorKind::TooLong,
+            ),
+            (
                 Operation::OpenVrrp(eth0).failed(Cause::NotMulticast(IpAddr::from([127, 0, 0, 1]))),
                 "cannot open a VRRP socket on eth0: 127.0.0.1 is not a multicast address",
                 ErrorKind::Unsuitable,

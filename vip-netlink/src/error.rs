@@ -31,6 +31,18 @@ impl Error {
                 libc::EAGAIN | libc::ENOBUFS => ErrorKind::Busy,
                 libc::EMSGSIZE => ErrorKind::TooLong,
                 libc::EEXIST | libc::EADDRINUSE => ErrorKind::Taken,
+                libc::EPROTONOSUPPORT
+                | libc::EOPNOTSUPP
+                | libc::EAFNOSUPPORT
+                | libc::EINVAL
+                | libc::ENOENT
+                    if self.is_about_a_new_table() =>
+                {
+                    ErrorKind::Unsupported
+                }
+                libc::EOPNOTSUPP if matches!(self.operation, Operation::CreateVirtualMac(..)) => {
+                    ErrorKind::Unsupported
+                }
                 _ => ErrorKind::Other,
             },
             Cause::TimedOut => ErrorKind::TimedOut,
@@ -42,11 +54,14 @@ impl Error {
             | Cause::NotLocal(_)
             | Cause::OtherFamily(..)
             | Cause::AhOverIpv6
+            | Cause::NotUnicast(_)
             | Cause::OtherPrefixLength(_)
             | Cause::InTheWay(_)
             | Cause::WithoutMark
             | Cause::NoIpv6 => ErrorKind::Unsuitable,
-            Cause::RouteTaken { .. } | Cause::NameTaken(..) | Cause::HardwareAddressTaken(_) => ErrorKind::Taken,
+            Cause::RouteTaken { .. } | Cause::NameTaken(..) | Cause::HardwareAddressTaken(_) => {
+                ErrorKind::Taken
+            }
         }
     }
 
@@ -74,6 +89,12 @@ impl Error {
         matches!(self.operation, Operation::AddRoute(_))
     }
 
+    /// Kernels without nf_tables, without its family `inet`, or from before there were owners of tables (5.12), refuse in
+    /// various ways what is known to be well-formed.
+    fn is_about_a_new_table(&self) -> bool {
+        matches!(self.operation, Operation::OpenFilter | Operation::CreateTable(_))
+    }
+
     fn hint(&self) -> Option<&'static str> {
         match (&self.operation, self.kind(), self.raw_os_error()) {
             (Operation::AddRoute(_), ErrorKind::NoWayToGateway, _) => {
@@ -95,7 +116,10 @@ impl Error {
                 | Operation::CreateVirtualMac(..)
                 | Operation::RemoveVirtualMac(_)
                 | Operation::BringUp(_)
-                | Operation::TakeDown(_),
+                | Operation::TakeDown(_)
+                | Operation::CreateTable(_)
+                | Operation::ChangeTable(_)
+                | Operation::ReadTable(_),
                 ErrorKind::NotPermitted,
                 _,
             ) => Some("needs CAP_NET_ADMIN"),
@@ -105,8 +129,15 @@ impl Error {
             (Operation::CreateVirtualMac(..), _, Some(libc::EINVAL)) => {
                 Some("is there a macvlan in mode passthru over it?")
             }
-            (Operation::CreateVirtualMac(..), _, Some(libc::EOPNOTSUPP)) => {
+            (Operation::CreateVirtualMac(..), ErrorKind::Unsupported, _) => {
                 Some("macvlan is not loaded: modprobe macvlan")
+            }
+            (Operation::OpenFilter | Operation::CreateTable(_), ErrorKind::Unsupported, _) => {
+                Some("needs Linux 5.12 or later with nf_tables")
+            }
+            (Operation::CreateTable(_), ErrorKind::Taken, _) => Some("and it is not ours"),
+            (Operation::ChangeTable(_), ErrorKind::TooLong, _) => {
+                Some("there are more addresses than the sysctl net.core.wmem_max lets through at once")
             }
             (
                 Operation::OpenAnnouncer(_) | Operation::OpenVrrp(_) | Operation::Rejoin(_),
@@ -173,6 +204,8 @@ pub enum ErrorKind {
     Taken,
     /// The interface, address or route given cannot serve this purpose, whatever the kernel may say.
     Unsuitable,
+    /// The kernel does not have what is needed, because it is too old or was built without it.
+    Unsupported,
     /// Any other error of the operating system: see [`Error::raw_os_error`].
     Other,
 }
@@ -207,6 +240,10 @@ pub(crate) enum Operation {
     SetHopLimit(Name),
     Send(Name),
     Receive(Name),
+    OpenFilter,
+    CreateTable(Box<str>),
+    ChangeTable(Box<str>),
+    ReadTable(Box<str>),
 }
 
 impl Operation {
@@ -244,6 +281,10 @@ impl fmt::Display for Operation {
             Self::SetHopLimit(name) => write!(f, "set the hop limit on {name}"),
             Self::Send(name) => write!(f, "send on {name}"),
             Self::Receive(name) => write!(f, "receive on {name}"),
+            Self::OpenFilter => write!(f, "open a netlink socket of netfilter"),
+            Self::CreateTable(name) => write!(f, "create the nftables table {name}"),
+            Self::ChangeTable(name) => write!(f, "change what the nftables table {name} drops"),
+            Self::ReadTable(name) => write!(f, "read the counters of the nftables table {name}"),
         }
     }
 }
@@ -301,6 +342,7 @@ pub(crate) enum Cause {
     /// These two addresses.
     OtherFamily(IpAddr, IpAddr),
     AhOverIpv6,
+    NotUnicast(IpAddr),
     /// The interface has the IP like this.
     OtherPrefixLength(Address),
     /// There is another program's route in its place.
@@ -376,6 +418,7 @@ impl Cause {
             | Self::NotLocal(_)
             | Self::OtherFamily(..)
             | Self::AhOverIpv6
+            | Self::NotUnicast(_)
             | Self::OtherPrefixLength(_)
             | Self::RouteTaken { .. }
             | Self::InTheWay(_)
@@ -408,6 +451,7 @@ impl fmt::Display for Cause {
                 "{source} is not an address of this host, or not yet (an address is tentative for a second or two)"
             ),
             Self::OtherFamily(one, other) => write!(f, "{one} and {other} are of different versions of IP"),
+            Self::NotUnicast(ip) => write!(f, "{ip} cannot be the address of a host"),
             Self::AhOverIpv6 => write!(f, "the authentication header is for IPv4 only"),
             Self::RouteTaken { route, protocol } => write!(
                 f,
@@ -508,7 +552,7 @@ mod tests {
             (
                 Operation::CreateVirtualMac([0, 0, 0x5e, 0, 1, 51], eth0).failed(os(libc::EOPNOTSUPP)),
                 "cannot create 00:00:5e:00:01:33 over eth0: operation not supported on transport endpoint (macvlan is not loaded: modprobe macvlan)",
-                ErrorKind::Other,
+                ErrorKind::Unsupported,
             ),
             (
                 Operation::CreateVirtualMac([0, 0, 0x5e, 0, 2, 51], eth0)
@@ -520,6 +564,36 @@ mod tests {
                 Operation::BringUp(eth0).failed(os(libc::EADDRINUSE)),
                 "cannot bring eth0 up: address already in use",
                 ErrorKind::Taken,
+            ),
+            (
+                Operation::CreateTable("vip_netlink_7".into()).failed(os(libc::EPERM)),
+                "cannot create the nftables table vip_netlink_7: operation not permitted (needs CAP_NET_ADMIN)",
+                ErrorKind::NotPermitted,
+            ),
+            (
+                Operation::CreateTable("vip_netlink_7".into()).failed(os(libc::EEXIST)),
+                "cannot create the nftables table vip_netlink_7: file exists (and it is not ours)",
+                ErrorKind::Taken,
+            ),
+            (
+                Operation::OpenFilter.failed(os(libc::EPROTONOSUPPORT)),
+                "cannot open a netlink socket of netfilter: protocol not supported (needs Linux 5.12 or later with nf_tables)",
+                ErrorKind::Unsupported,
+            ),
+            (
+                Operation::CreateTable("vip_netlink_7".into()).failed(os(libc::EINVAL)),
+                "cannot create the nftables table vip_netlink_7: invalid argument (needs Linux 5.12 or later with nf_tables)",
+                ErrorKind::Unsupported,
+            ),
+            (
+                Operation::ChangeTable("vip_netlink_7".into()).failed(os(libc::EINVAL)),
+                "cannot change what the nftables table vip_netlink_7 drops: invalid argument",
+                ErrorKind::Other,
+            ),
+            (
+                Operation::ChangeTable("vip_netlink_7".into()).failed(os(libc::EMSGSIZE)),
+                "cannot change what the nftables table vip_netlink_7 drops: message too long (there are more addresses than the sysctl net.core.wmem_max lets through at once)",
+                ErrorKind::TooLong,
             ),
             (
                 Operation::OpenVrrp(eth0).failed(Cause::NotMulticast(IpAddr::from([127, 0, 0, 1]))),

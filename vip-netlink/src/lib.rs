@@ -2,8 +2,8 @@
 //!
 //! What a failover daemon asks of the kernel, and nothing of what it decides: put an [`Address`] on an [`Interface`] and
 //! take it off again, have a [`Route`] and a [`Rule`] lead packets to and from it ([`Netlink`]), tell the neighbours where
-//! it is now ([`Announcer`], or [`PacedAnnouncer`] as often and as fast as is good for them), and exchange messages with
-//! its peers over IP protocol 112 ([`VrrpSocket`]). All of it for
+//! it is now ([`Announcer`], or [`PacedAnnouncer`] as often and as fast as is good for them), keep packets to it from being
+//! accepted ([`AcceptFilter`]), and exchange messages with its peers over IP protocol 112 ([`VrrpSocket`]). All of it for
 //! IPv4 and IPv6.
 //!
 //! ```no_run
@@ -78,14 +78,15 @@
 //!
 //! # Privileges
 //!
-//! Whatever of [`Netlink`] changes something needs `CAP_NET_ADMIN` when it is called; [`Announcer::open`],
-//! [`VrrpSocket::open`] and [`VrrpSocket::rejoin`] need `CAP_NET_RAW`, their other functions nothing more. Both
-//! capabilities count in the user namespace that owns the network namespace, so that
+//! Whatever of [`Netlink`] changes something and all of [`AcceptFilter`] need `CAP_NET_ADMIN` when called;
+//! [`Announcer::open`], [`VrrpSocket::open`] and [`VrrpSocket::rejoin`] need `CAP_NET_RAW`, their other functions nothing
+//! more. Both capabilities count in the user namespace that owns the network namespace, so that
 //! `unshare --user --map-root-user --net` is enough to try it all.
 
 #![warn(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::unwrap_used))]
 
+mod accept_filter;
 mod address;
 mod announce;
 mod error;
@@ -99,6 +100,7 @@ mod socket;
 mod virtual_mac;
 mod vrrp_socket;
 
+pub use accept_filter::{AcceptFilter, Dropped, Traffic};
 pub use address::{Address, AddressError, AddressState, AssignedAddress, Lifetime, Scope, VirtualAddress};
 pub use announce::{Announcer, ArpForm, BatchError, PacedAnnouncer, Pacing};
 pub use error::{Error, ErrorKind};

@@ -1,4 +1,4 @@
-//! Bytes of netlink messages: [`write`] builds requests, [`read`] takes answers and events apart in place.
+//! Bytes of netlink messages: [`mod@write`] builds requests, [`read`] takes answers and events apart in place.
 //!
 //! ```text
 //!  0               1               2               3
@@ -20,7 +20,7 @@ pub(crate) mod read;
 pub(crate) mod write;
 
 use self::read::{Messages, Reply};
-use crate::{address::AssignedAddress, netlink::Link, route, rule};
+use crate::{accept_filter::Traffic, address::AssignedAddress, netlink::Link, route, rule};
 
 /// A length inside the message does not fit what is there.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -42,13 +42,16 @@ pub(crate) fn read_everything(datagram: &[u8]) -> usize {
                 let address = AssignedAddress::parse(payload).ok().flatten();
                 let route = route::Installed::parse(payload).ok().flatten();
                 let rule = rule::Installed::parse(payload).ok().flatten();
-                link + address.map_or(0, |assigned| usize::from(assigned.address().prefix_len()))
+                let dropped = Traffic::parse(payload).map_or(0, |traffic| traffic.packets as usize);
+                let small = link
+                    + address.map_or(0, |assigned| usize::from(assigned.address().prefix_len()))
                     + route.map_or(0, |installed| installed.route.to_string().len())
-                    + rule.map_or(0, |installed| installed.rule.to_string().len())
+                    + rule.map_or(0, |installed| installed.rule.to_string().len());
+                dropped.wrapping_add(small)
             }
             Ok(Reply::Nothing) | Err(Malformed) => 0,
         })
-        .sum()
+        .fold(0, usize::wrapping_add)
 }
 
 const HEADER_LEN: usize = 16;

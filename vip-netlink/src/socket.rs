@@ -1,5 +1,7 @@
 //! The socket that requests go through, and how their answers come back.
 
+mod transaction;
+
 use std::{
     io,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
@@ -14,6 +16,7 @@ use nix::{
 };
 use socket2::{Domain, Protocol, Socket, Type};
 
+pub(crate) use self::transaction::Transaction;
 use crate::{
     error::{Cause, Failure},
     message::{

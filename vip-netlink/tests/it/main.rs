@@ -1,5 +1,6 @@
 //! The crate against the kernel, in network namespaces of its own.
 
+mod accept_filter;
 mod addresses;
 mod addresses_v6;
 mod ah;
@@ -26,6 +27,9 @@ mod vrrp_v6;
 fn main() -> std::process::ExitCode {
     if let Some(code) = virtual_mac_crash::as_child() {
         return code;
+    }
+    if std::env::var_os(accept_filter::HOLD).is_some() {
+        return accept_filter::hold();
     }
     lab::run_tests(lab::tests![
         addresses::what_is_added_is_listed_until_removed,
@@ -183,6 +187,23 @@ fn main() -> std::process::ExitCode {
         virtual_mac_crash::what_a_killed_process_left_is_flushed_and_nothing_else,
         virtual_mac_crash::what_a_killed_process_left_is_adopted,
         virtual_mac_crash::whenever_a_process_is_killed_nothing_stays,
+        accept_filter::datagrams_to_the_address_are_dropped_until_it_is_unblocked,
+        accept_filter::a_connection_waits_until_the_address_is_unblocked,
+        accept_filter::the_address_answers_to_no_ping_and_the_host_does,
+        accept_filter::neighbour_discovery_is_let_through,
+        accept_filter::packets_of_the_host_itself_are_dropped_too,
+        accept_filter::what_is_dropped_is_counted_by_family_in_packets_and_bytes,
+        accept_filter::a_link_local_address_is_blocked_on_its_link_only,
+        accept_filter::packets_are_forwarded_through_the_address,
+        accept_filter::blocking_and_unblocking_twice_is_already_so,
+        accept_filter::an_address_that_no_host_has_is_refused,
+        accept_filter::two_filters_are_apart,
+        accept_filter::a_killed_process_leaves_nothing_behind,
+        accept_filter::the_ruleset_of_others_is_left_alone_and_ours_is_by_them,
+        accept_filter::a_thousand_addresses_are_blocked_and_replaced,
+        accept_filter::more_addresses_than_a_send_buffer_takes_are_blocked,
+        accept_filter::without_privilege_it_says_what_it_needs,
+        accept_filter::after_a_failure_the_next_change_makes_up_for_it,
         keepalived::keepalived_is_heard_in_every_way_it_speaks,
         alloc_free::sending_and_receiving_allocate_nothing,
     ])

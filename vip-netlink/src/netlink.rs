@@ -2,6 +2,7 @@
 
 mod addresses;
 mod batch;
+mod names;
 mod settings;
 
 use std::{
@@ -12,6 +13,7 @@ use std::{
 use nix::{errno::Errno, libc};
 
 pub use self::batch::Batch;
+pub(crate) use self::settings::Ipv4Setting;
 use crate::{
     error::{Error, Operation},
     link::{Interface, Name},
@@ -82,12 +84,7 @@ impl Netlink {
     ///
     /// [`KeptChanging`](crate::ErrorKind::KeptChanging), after some attempts.
     pub fn interfaces(&mut self) -> Result<Vec<Interface>, Error> {
-        self.socket
-            .dump(
-                |envelope| get_link(envelope, 0, None),
-                |kind, payload| (kind == libc::RTM_NEWLINK).then(|| Interface::parse(payload)).transpose(),
-            )
-            .map_err(|failure| Operation::ListInterfaces.failed(failure))
+        self.list_links(Interface::parse).map_err(|failure| Operation::ListInterfaces.failed(failure))
     }
 
     /// Returns the socket's own address, which the kernel puts into the events that its requests cause.

@@ -16,6 +16,11 @@ pub struct Error {
 }
 
 impl Error {
+    /// Takes the cause out, to tell it of another operation.
+    pub(crate) fn into_failure(self) -> Failure {
+        Failure { cause: self.cause, kernel_message: self.kernel_message }
+    }
+
     /// Returns the class of the failure, to decide on.
     pub fn kind(&self) -> ErrorKind {
         match &self.cause {
@@ -23,7 +28,7 @@ impl Error {
                 libc::EACCES if self.is_ipv6_disabled() => ErrorKind::Unsuitable,
                 // To send from an address that is gone.
                 libc::EINVAL if matches!(self.operation, Operation::Send(_)) => ErrorKind::InterfaceDown,
-                libc::EPERM | libc::EACCES => ErrorKind::NotPermitted,
+                libc::EPERM | libc::EACCES | libc::EROFS => ErrorKind::NotPermitted,
                 libc::ENODEV | libc::ENXIO => ErrorKind::NoSuchInterface,
                 libc::ENETDOWN | libc::ENETUNREACH => ErrorKind::InterfaceDown,
                 libc::EAGAIN | libc::ENOBUFS => ErrorKind::Busy,
@@ -34,12 +39,15 @@ impl Error {
             Cause::Malformed => ErrorKind::Malformed,
             Cause::KeptChanging => ErrorKind::KeptChanging,
             Cause::TooLong { .. } => ErrorKind::TooLong,
+            Cause::Taken => ErrorKind::Busy,
             Cause::NoArp
             | Cause::NotMulticast(_)
             | Cause::NotLocal(_)
             | Cause::OtherFamily(..)
             | Cause::AhOverIpv6
-            | Cause::OtherPrefixLength(_) => ErrorKind::Unsuitable,
+            | Cause::OtherPrefixLength(_)
+            | Cause::NotReachable
+            | Cause::NoMarks => ErrorKind::Unsuitable,
         }
     }
 
@@ -66,9 +74,19 @@ impl Error {
             (Operation::Add(..), ErrorKind::Unsuitable, Some(_)) => {
                 Some("is the sysctl net.ipv6.conf.INTERFACE.disable_ipv6 set?")
             }
-            (Operation::Add(..) | Operation::Remove(..), ErrorKind::NotPermitted, _) => {
-                Some("needs CAP_NET_ADMIN")
+            (Operation::ChangeSetting(..), _, Some(libc::EROFS)) => {
+                Some("/proc/sys is read-only in this container: set it from outside")
             }
+            (
+                Operation::Add(..)
+                | Operation::Remove(..)
+                | Operation::ChangeSetting(..)
+                | Operation::KeepSetting(_)
+                | Operation::ForgetSetting(_),
+                ErrorKind::NotPermitted,
+                _,
+            ) => Some("needs CAP_NET_ADMIN"),
+            (Operation::OpenFile(_), _, Some(libc::ENOENT)) => Some("is /proc mounted?"),
             (Operation::OpenAnnouncer(_) | Operation::OpenVrrp(_), ErrorKind::NotPermitted, _) => {
                 Some("needs CAP_NET_RAW")
             }
@@ -106,7 +124,8 @@ impl error::Error for Error {
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The thread lacks the capability that the function's documentation names (`EPERM`, `EACCES`).
+    /// The thread lacks the capability that the function's documentation names (`EPERM`, `EACCES`), or the container does
+    /// not let it change settings (`EROFS`).
     NotPermitted,
     /// The interface does not exist, or no longer (`ENODEV`, `ENXIO`): look it up and open again.
     NoSuchInterface,
@@ -115,7 +134,7 @@ pub enum ErrorKind {
     /// To a [`VrrpSocket`](crate::VrrpSocket) it looks the same (`ENETUNREACH`, `EINVAL`) when the source address was
     /// removed, and over IPv4 when the interface was deleted.
     InterfaceDown,
-    /// A queue or buffer is full (`EAGAIN`, `ENOBUFS`): try again later.
+    /// A queue or buffer is full (`EAGAIN`, `ENOBUFS`), or another process is in the way: try again later.
     Busy,
     /// The kernel did not answer a request within a second; whether it was carried out is not known.
     TimedOut,
@@ -140,6 +159,7 @@ pub(crate) enum Operation {
     ListInterfaces,
     ListAddresses(Name),
     ListOwned,
+    ListEveryAddress,
     Add(Address, Name),
     Remove(Address, Name),
     OpenAnnouncer(Name),
@@ -148,6 +168,16 @@ pub(crate) enum Operation {
     SetHopLimit(Name),
     Send(Name),
     Receive(Name),
+    OpenFile(&'static str),
+    ReadSetting(&'static str),
+    ChangeSetting(&'static str, i32),
+    /// In the form of this alternative name of the loopback interface.
+    KeepSetting(Box<str>),
+    ForgetSetting(Box<str>),
+    Serve(IpAddr),
+    BeRealServer,
+    /// It failed for this reason.
+    UndoStart(Box<str>),
 }
 
 impl Operation {
@@ -164,6 +194,7 @@ impl fmt::Display for Operation {
             Self::FindInterface(name) => write!(f, "look up interface {name}"),
             Self::ListInterfaces => write!(f, "list the interfaces"),
             Self::ListOwned => write!(f, "list the addresses that are ours"),
+            Self::ListEveryAddress => write!(f, "list the addresses of this host"),
             Self::ListAddresses(name) => write!(f, "list the addresses of {name}"),
             Self::Add(address, name) => write!(f, "add {address} to {name}"),
             Self::Remove(address, name) => write!(f, "remove {address} from {name}"),
@@ -173,6 +204,14 @@ impl fmt::Display for Operation {
             Self::SetHopLimit(name) => write!(f, "set the hop limit on {name}"),
             Self::Send(name) => write!(f, "send on {name}"),
             Self::Receive(name) => write!(f, "receive on {name}"),
+            Self::OpenFile(path) => write!(f, "open {path}"),
+            Self::ReadSetting(name) => write!(f, "read {name}"),
+            Self::ChangeSetting(name, value) => write!(f, "set {name} to {value}"),
+            Self::KeepSetting(name) => write!(f, "keep the old value as the name {name} of lo"),
+            Self::ForgetSetting(name) => write!(f, "take the name {name} off lo"),
+            Self::Serve(vip) => write!(f, "serve {vip}"),
+            Self::BeRealServer => write!(f, "start or stop a real server"),
+            Self::UndoStart(reason) => write!(f, "undo a start that failed ({reason})"),
         }
     }
 }
@@ -232,6 +271,11 @@ pub(crate) enum Cause {
     AhOverIpv6,
     /// The interface has the IP like this.
     OtherPrefixLength(Address),
+    /// By another process that does the like.
+    Taken,
+    NotReachable,
+    /// Of who put an address there.
+    NoMarks,
 }
 
 /// An error of the operating system, which can be told to everybody whom it concerns.
@@ -260,7 +304,10 @@ impl Cause {
             | Self::NotLocal(_)
             | Self::OtherFamily(..)
             | Self::AhOverIpv6
-            | Self::OtherPrefixLength(_) => None,
+            | Self::OtherPrefixLength(_)
+            | Self::Taken
+            | Self::NotReachable
+            | Self::NoMarks => None,
         }
     }
 }
@@ -288,6 +335,11 @@ impl fmt::Display for Cause {
             Self::OtherFamily(one, other) => write!(f, "{one} and {other} are of different versions of IP"),
             Self::AhOverIpv6 => write!(f, "the authentication header is for IPv4 only"),
             Self::OtherPrefixLength(address) => write!(f, "it is there as {address} (remove that first)"),
+            Self::Taken => write!(f, "another process has been at it for seconds (`lslocks` shows which)"),
+            Self::NotReachable => write!(f, "other hosts cannot reach a single host by it"),
+            Self::NoMarks => {
+                write!(f, "this kernel would not know later who put it there (Linux does since 5.18)")
+            }
         }
     }
 }
@@ -364,6 +416,27 @@ mod tests {
                 Operation::OpenVrrp(eth0).failed(Cause::NotMulticast(IpAddr::from([127, 0, 0, 1]))),
                 "cannot open a VRRP socket on eth0: 127.0.0.1 is not a multicast address",
                 ErrorKind::Unsuitable,
+            ),
+            (
+                Operation::ChangeSetting("net.ipv4.conf.all.arp_ignore", 1).failed(os(libc::EROFS)),
+                "cannot set net.ipv4.conf.all.arp_ignore to 1: read-only file system (/proc/sys is read-only in this container: set it from outside)",
+                ErrorKind::NotPermitted,
+            ),
+            (
+                Operation::OpenFile("/proc/thread-self/ns/net").failed(os(libc::ENOENT)),
+                "cannot open /proc/thread-self/ns/net: no such file or directory (is /proc mounted?)",
+                ErrorKind::Other,
+            ),
+            (
+                Operation::Serve(ipv6.ip()).failed(Cause::NoMarks),
+                "cannot serve 2001:db8::1: this kernel would not know later who put it there (Linux does since 5.18)",
+                ErrorKind::Unsuitable,
+            ),
+            (
+                Operation::UndoStart("cannot add 10.0.0.1/24 to eth0: no such device".into())
+                    .failed(Operation::Remove(address, eth0).failed(Cause::TimedOut).into_failure()),
+                "cannot undo a start that failed (cannot add 10.0.0.1/24 to eth0: no such device): the kernel did not answer in time",
+                ErrorKind::TimedOut,
             ),
         ];
 

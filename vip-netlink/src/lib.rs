@@ -61,6 +61,7 @@ mod link;
 mod message;
 mod netlink;
 mod packet;
+mod real_server;
 mod socket;
 mod vrrp_socket;
 
@@ -70,6 +71,7 @@ pub use error::{Error, ErrorKind};
 pub use link::{Interface, Ipv6Role};
 pub use netlink::{Batch, Change, Netlink, Owner};
 pub use packet::Packet;
+pub use real_server::{Departure, Problem, RealServer, SettingChange, Started, Stopped};
 pub use vrrp_socket::{Protocol, Reception, VrrpSocket};
 
 /// Entry points for fuzzing, no part of the API.

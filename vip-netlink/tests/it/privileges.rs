@@ -52,7 +52,7 @@ fn expect<T>(result: Result<T, Error>, text: &str) {
 }
 
 /// Gives up all capabilities of the calling thread, and of no other.
-fn drop_capabilities() {
+pub(crate) fn drop_capabilities() {
     // linux/capability.h: version 3, this thread; effective, permitted and inheritable, twice 32 bits each.
     let header: [u32; 2] = [0x2008_0522, 0];
     let none = [0_u32; 6];

@@ -16,6 +16,11 @@ pub struct Error {
 }
 
 impl Error {
+    /// Takes the cause out, to tell it of another operation.
+    pub(crate) fn into_failure(self) -> Failure {
+        Failure { cause: self.cause, kernel_message: self.kernel_message }
+    }
+
     /// Returns the class of the failure, to decide on.
     pub fn kind(&self) -> ErrorKind {
         match &self.cause {
@@ -25,7 +30,7 @@ impl Error {
                 libc::EINVAL if matches!(self.operation, Operation::Send(_)) => ErrorKind::InterfaceDown,
                 libc::ENETUNREACH | libc::EHOSTUNREACH if self.is_of_route() => ErrorKind::NoWayToGateway,
                 libc::EINVAL if self.is_of_route() => ErrorKind::Unsuitable,
-                libc::EPERM | libc::EACCES => ErrorKind::NotPermitted,
+                libc::EPERM | libc::EACCES | libc::EROFS => ErrorKind::NotPermitted,
                 libc::ENODEV | libc::ENXIO => ErrorKind::NoSuchInterface,
                 libc::ENETDOWN | libc::ENETUNREACH => ErrorKind::InterfaceDown,
                 libc::EAGAIN | libc::ENOBUFS => ErrorKind::Busy,
@@ -49,6 +54,7 @@ impl Error {
             Cause::Malformed => ErrorKind::Malformed,
             Cause::KeptChanging => ErrorKind::KeptChanging,
             Cause::TooLong { .. } => ErrorKind::TooLong,
+            Cause::Occupied => ErrorKind::Busy,
             Cause::NoArp
             | Cause::NotMulticast(_)
             | Cause::NotLocal(_)
@@ -58,7 +64,9 @@ impl Error {
             | Cause::OtherPrefixLength(_)
             | Cause::InTheWay(_)
             | Cause::WithoutMark
-            | Cause::NoIpv6 => ErrorKind::Unsuitable,
+            | Cause::NoIpv6
+            | Cause::NotReachable => ErrorKind::Unsuitable,
+            Cause::NoMarks => ErrorKind::Unsupported,
             Cause::RouteTaken { .. } | Cause::NameTaken(..) | Cause::HardwareAddressTaken(_) => {
                 ErrorKind::Taken
             }
@@ -106,6 +114,9 @@ impl Error {
             (Operation::Add(..) | Operation::AddRoute(_), ErrorKind::Unsuitable, Some(libc::EACCES)) => {
                 Some("is the sysctl net.ipv6.conf.INTERFACE.disable_ipv6 set?")
             }
+            (Operation::ChangeSetting(..), _, Some(libc::EROFS)) => {
+                Some("/proc/sys is read-only in this container: set it from outside")
+            }
             (
                 Operation::Add(..)
                 | Operation::Remove(..)
@@ -119,10 +130,14 @@ impl Error {
                 | Operation::TakeDown(_)
                 | Operation::CreateTable(_)
                 | Operation::ChangeTable(_)
-                | Operation::ReadTable(_),
+                | Operation::ReadTable(_)
+                | Operation::ChangeSetting(..)
+                | Operation::KeepSetting(_)
+                | Operation::ForgetSetting(_),
                 ErrorKind::NotPermitted,
                 _,
             ) => Some("needs CAP_NET_ADMIN"),
+            (Operation::OpenFile(_), _, Some(libc::ENOENT)) => Some("is /proc mounted?"),
             (Operation::CreateVirtualMac(..), _, Some(libc::EBUSY)) => {
                 Some("does it serve a bridge or bond? That is the parent then")
             }
@@ -178,7 +193,8 @@ impl error::Error for Error {
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The thread lacks the capability that the function's documentation names (`EPERM`, `EACCES`).
+    /// The thread lacks the capability that the function's documentation names (`EPERM`, `EACCES`), or the container does
+    /// not let it change settings (`EROFS`).
     NotPermitted,
     /// The interface does not exist, or no longer (`ENODEV`, `ENXIO`): look it up, and open or rejoin.
     NoSuchInterface,
@@ -190,7 +206,7 @@ pub enum ErrorKind {
     /// No interface that is up leads to a route's gateway (`ENETUNREACH`, `EHOSTUNREACH`): it passes when one has an address
     /// in the gateway's subnet. A rule that keeps packets from the gateway has this effect, too.
     NoWayToGateway,
-    /// A queue or buffer is full (`EAGAIN`, `ENOBUFS`): try again later.
+    /// A queue or buffer is full (`EAGAIN`, `ENOBUFS`), or another process is in the way: try again later.
     Busy,
     /// The kernel did not answer a request within a second; whether it was carried out is not known.
     TimedOut,
@@ -219,6 +235,7 @@ pub(crate) enum Operation {
     ListInterfaces,
     ListAddresses(Name),
     ListOwned,
+    ListEveryAddress,
     Add(Address, Name),
     Remove(Address, Name),
     AddRoute(Box<Route>),
@@ -244,6 +261,16 @@ pub(crate) enum Operation {
     CreateTable(Box<str>),
     ChangeTable(Box<str>),
     ReadTable(Box<str>),
+    OpenFile(&'static str),
+    ReadSetting(&'static str),
+    ChangeSetting(&'static str, i32),
+    /// In the form of this alternative name of the loopback interface.
+    KeepSetting(Box<str>),
+    ForgetSetting(Box<str>),
+    Serve(IpAddr),
+    BeRealServer,
+    /// It failed for this reason.
+    UndoStart(Box<str>),
 }
 
 impl Operation {
@@ -260,6 +287,7 @@ impl fmt::Display for Operation {
             Self::FindInterface(name) => write!(f, "look up interface {name}"),
             Self::ListInterfaces => write!(f, "list the interfaces"),
             Self::ListOwned => write!(f, "list what is ours"),
+            Self::ListEveryAddress => write!(f, "list the addresses of this host"),
             Self::ListAddresses(name) => write!(f, "list the addresses of {name}"),
             Self::Add(address, name) => write!(f, "add {address} to {name}"),
             Self::Remove(address, name) => write!(f, "remove {address} from {name}"),
@@ -285,6 +313,14 @@ impl fmt::Display for Operation {
             Self::CreateTable(name) => write!(f, "create the nftables table {name}"),
             Self::ChangeTable(name) => write!(f, "change what the nftables table {name} drops"),
             Self::ReadTable(name) => write!(f, "read the counters of the nftables table {name}"),
+            Self::OpenFile(path) => write!(f, "open {path}"),
+            Self::ReadSetting(name) => write!(f, "read {name}"),
+            Self::ChangeSetting(name, value) => write!(f, "set {name} to {value}"),
+            Self::KeepSetting(name) => write!(f, "keep the old value as the name {name} of lo"),
+            Self::ForgetSetting(name) => write!(f, "take the name {name} off lo"),
+            Self::Serve(vip) => write!(f, "serve {vip}"),
+            Self::BeRealServer => write!(f, "start or stop a real server"),
+            Self::UndoStart(reason) => write!(f, "undo a start that failed ({reason})"),
         }
     }
 }
@@ -358,6 +394,11 @@ pub(crate) enum Cause {
     HardwareAddressTaken(Name),
     WithoutMark,
     NoIpv6,
+    /// By another process that does the like.
+    Occupied,
+    NotReachable,
+    /// Of who put an address there.
+    NoMarks,
 }
 
 /// What keeps an interface from being the virtual MAC of its name.
@@ -425,7 +466,10 @@ impl Cause {
             | Self::NameTaken(..)
             | Self::HardwareAddressTaken(_)
             | Self::WithoutMark
-            | Self::NoIpv6 => None,
+            | Self::NoIpv6
+            | Self::Occupied
+            | Self::NotReachable
+            | Self::NoMarks => None,
         }
     }
 }
@@ -476,6 +520,11 @@ impl fmt::Display for Cause {
             Self::WithoutMark => write!(f, "it bears no mark of ours"),
             Self::NoIpv6 => {
                 write!(f, "IPv6 is disabled there (is the sysctl net.ipv6.conf.default.disable_ipv6 set?)")
+            }
+            Self::Occupied => write!(f, "another process has been at it for seconds (`lslocks` shows which)"),
+            Self::NotReachable => write!(f, "other hosts cannot reach a single host by it"),
+            Self::NoMarks => {
+                write!(f, "this kernel would not know later who put it there (Linux does since 5.18)")
             }
         }
     }
@@ -599,6 +648,27 @@ mod tests {
                 Operation::OpenVrrp(eth0).failed(Cause::NotMulticast(IpAddr::from([127, 0, 0, 1]))),
                 "cannot open a VRRP socket on eth0: 127.0.0.1 is not a multicast address",
                 ErrorKind::Unsuitable,
+            ),
+            (
+                Operation::ChangeSetting("net.ipv4.conf.all.arp_ignore", 1).failed(os(libc::EROFS)),
+                "cannot set net.ipv4.conf.all.arp_ignore to 1: read-only file system (/proc/sys is read-only in this container: set it from outside)",
+                ErrorKind::NotPermitted,
+            ),
+            (
+                Operation::OpenFile("/proc/thread-self/ns/net").failed(os(libc::ENOENT)),
+                "cannot open /proc/thread-self/ns/net: no such file or directory (is /proc mounted?)",
+                ErrorKind::Other,
+            ),
+            (
+                Operation::Serve(ipv6.ip()).failed(Cause::NoMarks),
+                "cannot serve 2001:db8::1: this kernel would not know later who put it there (Linux does since 5.18)",
+                ErrorKind::Unsuitable,
+            ),
+            (
+                Operation::UndoStart("cannot add 10.0.0.1/24 to eth0: no such device".into())
+                    .failed(Operation::Remove(address, eth0).failed(Cause::TimedOut).into_failure()),
+                "cannot undo a start that failed (cannot add 10.0.0.1/24 to eth0: no such device): the kernel did not answer in time",
+                ErrorKind::TimedOut,
             ),
         ];
 

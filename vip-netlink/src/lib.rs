@@ -94,6 +94,7 @@ mod link;
 mod message;
 mod netlink;
 mod packet;
+mod real_server;
 mod route;
 mod rule;
 mod socket;
@@ -107,6 +108,7 @@ pub use error::{Error, ErrorKind};
 pub use link::{Interface, Ipv6Role};
 pub use netlink::{Batch, Change, Netlink, Owner};
 pub use packet::Packet;
+pub use real_server::{Departure, Problem, RealServer, SettingChange, Started, Stopped};
 pub use route::{
     Metric, NextHop, Prefix, PrefixError, Route, RouteBuilder, RouteError, RouteKind, RoutePreference, Table,
 };

@@ -3,6 +3,7 @@
 mod addresses;
 mod batch;
 mod links;
+mod names;
 mod routes;
 mod rules;
 mod settings;
@@ -87,12 +88,7 @@ impl Netlink {
     ///
     /// [`KeptChanging`](crate::ErrorKind::KeptChanging), after some attempts.
     pub fn interfaces(&mut self) -> Result<Vec<Interface>, Error> {
-        self.socket
-            .dump(
-                |envelope| get_link(envelope, 0, None),
-                |kind, payload| (kind == libc::RTM_NEWLINK).then(|| Interface::parse(payload)).transpose(),
-            )
-            .map_err(|failure| Operation::ListInterfaces.failed(failure))
+        self.list_links(Interface::parse).map_err(|failure| Operation::ListInterfaces.failed(failure))
     }
 
     /// Returns the socket's own address, which the kernel puts into the events that its requests cause.

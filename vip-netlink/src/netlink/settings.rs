@@ -25,6 +25,17 @@ impl Netlink {
         value.ok_or(Cause::Malformed.into())
     }
 
+    /// Reads all interfaces, from the payload of each one's `RTM_NEWLINK`.
+    pub(crate) fn list_links<T>(
+        &mut self,
+        read: impl Fn(&[u8]) -> Result<T, Malformed>,
+    ) -> Result<Vec<T>, Failure> {
+        self.socket.dump(
+            |envelope| get_link(envelope, 0, None),
+            |kind, payload| (kind == libc::RTM_NEWLINK).then(|| read(payload)).transpose(),
+        )
+    }
+
     /// Changes settings of an interface, all in one request. Needs `CAP_NET_ADMIN`.
     pub(crate) fn set_ipv4_settings(
         &mut self,
@@ -88,7 +99,7 @@ impl Ipv4Setting {
     }
 
     /// Finds the setting in the payload of an `RTM_NEWLINK`.
-    pub(super) fn read(self, payload: &[u8]) -> Result<Option<u32>, Malformed> {
+    pub(crate) fn read(self, payload: &[u8]) -> Result<Option<u32>, Malformed> {
         let Some(attributes) = payload.get(LINK_HEADER_LEN..) else { return Err(Malformed) };
         let Some(families) = find(attributes, libc::IFLA_AF_SPEC)? else { return Ok(None) };
         let Some(inet) = find(families.value, AF_INET)? else { return Ok(None) };

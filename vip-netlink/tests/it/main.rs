@@ -13,6 +13,7 @@ mod keepalived;
 mod neighbours;
 mod paced;
 mod privileges;
+mod real_server;
 mod rejoin;
 mod routes;
 mod rules;
@@ -86,6 +87,27 @@ fn main() -> std::process::ExitCode {
         interfaces::an_interface_that_does_not_exist_is_an_error,
         interfaces::a_deleted_interface_is_an_error_everywhere,
         privileges::without_capabilities_looking_works_and_changing_says_what_it_needs,
+        real_server::clients_find_the_director_alone,
+        real_server::no_answer_slips_out_while_it_starts_and_stops,
+        real_server::what_the_director_passes_on_is_taken_and_answered_from_the_address,
+        real_server::the_address_is_never_the_sender_of_an_arp_request,
+        real_server::a_host_without_an_address_does_not_ask_in_the_name_of_the_virtual_one,
+        real_server::what_it_says_of_the_settings_is_what_the_kernel_does,
+        real_server::ipv6_neighbours_find_the_director_alone,
+        real_server::the_settings_are_restored_to_what_they_were,
+        real_server::the_last_address_takes_the_settings_along,
+        real_server::starting_and_stopping_twice_is_already_so,
+        real_server::ipv6_addresses_need_no_settings,
+        real_server::what_a_crash_left_is_put_right_by_a_stop,
+        real_server::what_somebody_changed_meanwhile_stays,
+        real_server::an_address_that_somebody_else_added_stays,
+        real_server::a_start_that_fails_is_undone,
+        real_server::what_cannot_be_a_virtual_address_is_refused,
+        real_server::without_capabilities_it_verifies_and_says_what_it_needs,
+        real_server::processes_take_turns,
+        real_server::each_fault_is_found,
+        real_server::an_interface_that_does_no_harm_is_no_fault,
+        real_server::a_failover_daemon_does_not_take_it_for_its_leftovers,
         announce::the_frame_on_the_wire_is_the_announcement,
         announce::a_neighbour_follows_the_address,
         announce::the_frame_on_the_wire_is_the_neighbour_advertisement,

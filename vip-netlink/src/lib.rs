@@ -59,6 +59,7 @@ mod announce;
 mod error;
 mod link;
 mod message;
+mod monitor;
 mod netlink;
 mod packet;
 mod socket;
@@ -68,9 +69,14 @@ pub use address::{Address, AddressError, AddressState, AssignedAddress, Lifetime
 pub use announce::Announcer;
 pub use error::{Error, ErrorKind};
 pub use link::{Interface, Ipv6Role};
+pub use monitor::{Event, EventKind, Lost, Monitor, Origin, Picture};
 pub use netlink::{Batch, Change, Netlink, Owner};
 pub use packet::Packet;
 pub use vrrp_socket::{Protocol, Reception, VrrpSocket};
+
+/// Asynchronous waiting, with [tokio](https://docs.rs/tokio)'s reactor.
+#[cfg(feature = "tokio")]
+pub mod tokio;
 
 /// Entry points for fuzzing, no part of the API.
 #[doc(hidden)]

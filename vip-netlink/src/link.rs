@@ -5,7 +5,8 @@ use crate::message::{
     read::{Attributes, find},
 };
 
-/// A network interface as it was when [`Netlink::interface`](crate::Netlink::interface) looked.
+/// A network interface as it was when [`Netlink::interface`](crate::Netlink::interface) looked, or a
+/// [`Monitor`](crate::Monitor) was told.
 ///
 /// The flags are a snapshot: look again for the present state. The index stays the same until the interface is deleted.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,7 @@ pub struct Interface {
     hardware_address: Option<[u8; 6]>,
     flags: u32,
     mtu: u32,
+    parent: Option<u32>,
     ipv6_role: Ipv6Role,
 }
 
@@ -56,10 +58,20 @@ impl Interface {
         self.mtu
     }
 
+    /// Returns the index of the interface that this one rests on, as a macvlan or VLAN does; of a `veth`, the other end.
+    /// `None` where there is none, or it is in another namespace.
+    pub fn parent(&self) -> Option<u32> {
+        self.parent
+    }
+
     /// Returns what the host is to its IPv6 neighbours here: a router where the sysctl
     /// `net.ipv6.conf.INTERFACE.forwarding` says so.
     pub fn ipv6_role(&self) -> Ipv6Role {
         self.ipv6_role
+    }
+
+    pub(crate) fn hardware_type(&self) -> u16 {
+        self.hardware_type
     }
 
     pub(crate) fn short_name(&self) -> Name {
@@ -73,6 +85,7 @@ impl Interface {
         let mut name = None;
         let mut hardware_address = None;
         let mut mtu = 0;
+        let (mut parent, mut is_parent_here) = (None, true);
         let mut ipv6_role = Ipv6Role::Host;
         for attribute in Attributes::new(attributes) {
             let attribute = attribute?;
@@ -80,6 +93,8 @@ impl Interface {
                 IFLA_IFNAME => name = attribute.text().and_then(Name::new),
                 IFLA_ADDRESS => hardware_address = attribute.array().ok().filter(|mac| *mac != [0; 6]),
                 IFLA_MTU => mtu = u32::from_ne_bytes(attribute.array()?),
+                IFLA_LINK => parent = Some(attribute.number()?).filter(|index| *index != 0),
+                IFLA_LINK_NETNSID => is_parent_here = false,
                 IFLA_AF_SPEC => ipv6_role = Ipv6Role::parse(attribute.value)?,
                 _ => {}
             }
@@ -89,8 +104,9 @@ impl Interface {
             name: name.ok_or(Malformed)?,
             hardware_type: u16::from_ne_bytes([t0, t1]),
             hardware_address,
-            flags: u32::from_ne_bytes([f0, f1, f2, f3]),
+            flags: u32::from_ne_bytes([f0, f1, f2, f3]) & KNOWN_FLAGS,
             mtu,
+            parent: parent.filter(|_| is_parent_here),
             ipv6_role,
         })
     }
@@ -120,7 +136,7 @@ impl Ipv6Role {
 }
 
 /// An interface's name, kept inline: at most 15 bytes (`IFNAMSIZ`, linux/if.h).
-#[derive(Copy, Clone, PartialEq, Eq)]
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Name {
     bytes: [u8; Self::MAX_LEN],
     len: u8,
@@ -162,10 +178,14 @@ const IFF_UP: u32 = nix::libc::IFF_UP as u32;
 const IFF_LOOPBACK: u32 = nix::libc::IFF_LOOPBACK as u32;
 const IFF_RUNNING: u32 = nix::libc::IFF_RUNNING as u32;
 const IFF_NOARP: u32 = nix::libc::IFF_NOARP as u32;
+/// The others, such as `IFF_PROMISC`, make no difference between two interfaces.
+const KNOWN_FLAGS: u32 = IFF_UP | IFF_LOOPBACK | IFF_RUNNING | IFF_NOARP;
 const ARPHRD_ETHER: u16 = nix::libc::ARPHRD_ETHER;
 const IFLA_ADDRESS: u16 = nix::libc::IFLA_ADDRESS;
 const IFLA_IFNAME: u16 = nix::libc::IFLA_IFNAME;
 const IFLA_MTU: u16 = nix::libc::IFLA_MTU;
+const IFLA_LINK: u16 = nix::libc::IFLA_LINK;
+const IFLA_LINK_NETNSID: u16 = nix::libc::IFLA_LINK_NETNSID;
 const IFLA_AF_SPEC: u16 = nix::libc::IFLA_AF_SPEC;
 const AF_INET6: u16 = nix::libc::AF_INET6 as u16;
 /// `IFLA_INET6_CONF`, linux/if_link.h.

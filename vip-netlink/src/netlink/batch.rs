@@ -7,6 +7,7 @@ use crate::{
     address::VirtualAddress,
     error::{Error, Failure, Operation},
     link::{Interface, Name},
+    monitor::Monitors,
     socket::Envelope,
 };
 
@@ -84,6 +85,9 @@ impl Netlink {
         let requests = batch.requests();
         let guard = self.keep_secondaries(requests);
         let owner = self.owner;
+        for request in requests {
+            request.announce_to(&self.monitors);
+        }
         let outcomes = self.socket.batch(requests.len(), |index, envelope| {
             if let Some(request) = requests.get(index) {
                 request.write(envelope, owner);
@@ -91,6 +95,9 @@ impl Netlink {
         });
         let mut results: Vec<_> =
             requests.iter().zip(outcomes).map(|(request, outcome)| request.change(outcome)).collect();
+        for (request, result) in requests.iter().zip(&results) {
+            request.report_to(&self.monitors, result);
+        }
         self.make_usable(requests, &mut results);
         self.restore_secondaries(guard);
         let named = |(request, result): (&Request, Result<_, Failure>)| {
@@ -126,6 +133,23 @@ impl Request {
         match self {
             Self::AddAddress(..) => libc::EEXIST,
             Self::RemoveAddress(..) => libc::EADDRNOTAVAIL,
+        }
+    }
+
+    /// Tells the monitors what is about to be done: the kernel does not always tell them whose doing it is.
+    pub(super) fn announce_to(&self, monitors: &Monitors) {
+        match self {
+            Self::AddAddress(place, address) => monitors.adding(place.index, address.ip()),
+            Self::RemoveAddress(place, address) => monitors.removing(place.index, address.ip()),
+        }
+    }
+
+    /// Tells them how it ended.
+    pub(super) fn report_to(&self, monitors: &Monitors, result: &Result<Change, Failure>) {
+        let is_made = matches!(result, Ok(Change::Made));
+        match self {
+            Self::AddAddress(place, address) => monitors.added(place.index, address.ip(), is_made),
+            Self::RemoveAddress(place, address) => monitors.removed(place.index, address.ip(), is_made),
         }
     }
 

@@ -163,6 +163,11 @@ impl VrrpSocket {
         }
         .map_err(|failure| Operation::Receive(self.interface).failed(failure))
     }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn interface(&self) -> Name {
+        self.interface
+    }
 }
 
 impl AsFd for VrrpSocket {

@@ -7,14 +7,18 @@ mod alloc_free;
 mod announce;
 mod interfaces;
 mod keepalived;
+mod monitor;
 mod privileges;
 mod support;
 mod unicast;
 mod vrrp;
 mod vrrp_v6;
+#[cfg(feature = "tokio")]
+mod with_tokio;
 
 fn main() -> std::process::ExitCode {
-    lab::run_tests(lab::tests![
+    #[cfg_attr(not(feature = "tokio"), expect(unused_mut, reason = "nothing is added then"))]
+    let mut tests = lab::tests![
         addresses::what_is_added_is_listed_until_removed,
         addresses::adding_and_removing_twice_is_already_so,
         addresses::another_prefix_length_is_another_address,
@@ -41,6 +45,18 @@ fn main() -> std::process::ExitCode {
         interfaces::up_and_running_follow_the_interface,
         interfaces::an_interface_that_does_not_exist_is_an_error,
         interfaces::a_deleted_interface_is_an_error_everywhere,
+        monitor::after_5000_changes_it_slept_through_the_picture_is_what_iproute2_shows,
+        monitor::while_others_go_on_it_catches_up,
+        monitor::a_big_buffer_holds_thousands_of_events,
+        monitor::a_vip_deleted_by_hand_is_told_within_10_ms,
+        monitor::what_we_did_is_told_from_what_others_did,
+        monitor::what_we_add_and_others_remove_at_once_is_told,
+        monitor::an_interface_that_is_renamed_deleted_and_created_anew_is_told,
+        monitor::a_port_of_a_bridge_comes_and_goes_and_stays_an_interface,
+        monitor::ipv6_addresses_vanish_when_the_interface_goes_down_and_ipv4_stays,
+        monitor::duplicate_address_detection_is_told_to_its_end,
+        monitor::a_macvlan_is_unusable_while_its_parent_is_down,
+        monitor::what_is_of_no_interest_allocates_nothing,
         privileges::without_capabilities_looking_works_and_changing_says_what_it_needs,
         announce::the_frame_on_the_wire_is_the_announcement,
         announce::a_neighbour_follows_the_address,
@@ -92,5 +108,11 @@ fn main() -> std::process::ExitCode {
         ah::what_is_no_datagram_is_not_sent,
         keepalived::keepalived_is_heard_in_every_way_it_speaks,
         alloc_free::sending_and_receiving_allocate_nothing,
-    ])
+    ];
+    #[cfg(feature = "tokio")]
+    tests.extend(lab::tests![
+        with_tokio::an_event_wakes_whoever_waits_for_it,
+        with_tokio::a_packet_wakes_whoever_waits_for_it,
+    ]);
+    lab::run_tests(tests)
 }

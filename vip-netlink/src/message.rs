@@ -1,4 +1,4 @@
-//! Bytes of netlink messages: [`write`] builds requests, [`read`] takes answers and events apart in place.
+//! Bytes of netlink messages: [`mod@write`] builds requests, [`read`] takes answers and events apart in place.
 //!
 //! ```text
 //!  0               1               2               3

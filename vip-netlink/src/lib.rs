@@ -92,6 +92,7 @@ mod announce;
 mod error;
 mod link;
 mod message;
+mod monitor;
 mod netlink;
 mod packet;
 mod real_server;
@@ -106,6 +107,7 @@ pub use address::{Address, AddressError, AddressState, AssignedAddress, Lifetime
 pub use announce::{Announcer, ArpForm, BatchError, PacedAnnouncer, Pacing};
 pub use error::{Error, ErrorKind};
 pub use link::{Interface, Ipv6Role};
+pub use monitor::{Event, EventKind, Lost, Monitor, Origin, Picture};
 pub use netlink::{Batch, Change, Netlink, Owner};
 pub use packet::Packet;
 pub use real_server::{Departure, Problem, RealServer, SettingChange, Started, Stopped};
@@ -115,6 +117,10 @@ pub use route::{
 pub use rule::{Action, Rule, RuleBuilder, RuleError};
 pub use virtual_mac::VirtualMac;
 pub use vrrp_socket::{Protocol, ReceiveBatch, Reception, VrrpSocket};
+
+/// Asynchronous waiting, with [tokio](https://docs.rs/tokio)'s reactor.
+#[cfg(feature = "tokio")]
+pub mod tokio;
 
 /// Entry points for fuzzing, no part of the API.
 #[doc(hidden)]

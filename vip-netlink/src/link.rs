@@ -5,7 +5,8 @@ use crate::message::{
     read::{Attributes, find},
 };
 
-/// A network interface as it was when [`Netlink::interface`](crate::Netlink::interface) looked.
+/// A network interface as it was when [`Netlink::interface`](crate::Netlink::interface) looked, or a
+/// [`Monitor`](crate::Monitor) was told.
 ///
 /// The flags are a snapshot: look again for the present state. The index stays the same until the interface is deleted.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -16,8 +17,8 @@ pub struct Interface {
     hardware_address: Option<[u8; 6]>,
     flags: u32,
     mtu: u32,
-    ipv6_role: Ipv6Role,
     parent: Option<u32>,
+    ipv6_role: Ipv6Role,
     kind: Option<Name>,
 }
 
@@ -76,6 +77,10 @@ impl Interface {
         self.kind.as_ref().map(Name::as_str)
     }
 
+    pub(crate) fn hardware_type(&self) -> u16 {
+        self.hardware_type
+    }
+
     pub(crate) fn short_name(&self) -> Name {
         self.name
     }
@@ -110,10 +115,10 @@ impl Interface {
             name: name.ok_or(Malformed)?,
             hardware_type: u16::from_ne_bytes([t0, t1]),
             hardware_address,
-            flags: u32::from_ne_bytes([f0, f1, f2, f3]),
+            flags: u32::from_ne_bytes([f0, f1, f2, f3]) & KNOWN_FLAGS,
             mtu,
-            ipv6_role,
             parent: parent.filter(|_| !is_parent_elsewhere),
+            ipv6_role,
             kind,
         })
     }
@@ -143,7 +148,7 @@ impl Ipv6Role {
 }
 
 /// An interface's name, kept inline: at most 15 bytes (`IFNAMSIZ`, linux/if.h).
-#[derive(Copy, Clone, PartialEq, Eq, Hash)]
+#[derive(Copy, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Name {
     bytes: [u8; Self::MAX_LEN],
     len: u8,
@@ -185,6 +190,8 @@ const IFF_UP: u32 = nix::libc::IFF_UP as u32;
 const IFF_LOOPBACK: u32 = nix::libc::IFF_LOOPBACK as u32;
 const IFF_RUNNING: u32 = nix::libc::IFF_RUNNING as u32;
 const IFF_NOARP: u32 = nix::libc::IFF_NOARP as u32;
+/// The others, such as `IFF_PROMISC`, make no difference between two interfaces.
+const KNOWN_FLAGS: u32 = IFF_UP | IFF_LOOPBACK | IFF_RUNNING | IFF_NOARP;
 const ARPHRD_ETHER: u16 = nix::libc::ARPHRD_ETHER;
 const IFLA_ADDRESS: u16 = nix::libc::IFLA_ADDRESS;
 const IFLA_IFNAME: u16 = nix::libc::IFLA_IFNAME;

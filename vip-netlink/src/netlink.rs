@@ -21,6 +21,7 @@ pub(crate) use self::{settings::Ipv4Setting, virtual_macs::Link};
 use crate::{
     error::{Error, Operation},
     link::{Interface, Name},
+    monitor::Monitors,
     socket::{Envelope, RequestSocket},
 };
 
@@ -32,6 +33,7 @@ use crate::{
 pub struct Netlink {
     socket: RequestSocket,
     owner: Owner,
+    monitors: Monitors,
 }
 
 impl Netlink {
@@ -43,7 +45,13 @@ impl Netlink {
     pub fn open() -> Result<Self, Error> {
         let socket = RequestSocket::open(libc::NETLINK_ROUTE);
         let socket = socket.map_err(|error| Operation::OpenNetlink.failed(error))?;
-        Ok(Self { socket, owner: Owner::default() })
+        Ok(Self { socket, owner: Owner::default(), monitors: Monitors::default() })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn over(socket: std::os::fd::OwnedFd) -> Self {
+        let (owner, monitors) = (Owner::default(), Monitors::default());
+        Self { socket: RequestSocket::over(socket), owner, monitors }
     }
 
     /// Marks what is added through this socket as this owner's, and takes no other for its own.
@@ -94,6 +102,11 @@ impl Netlink {
     /// Returns the socket's own address, which the kernel puts into the events that its requests cause.
     pub(crate) fn port(&self) -> io::Result<u32> {
         self.socket.port()
+    }
+
+    /// Returns the monitors that this handle notes its changes for.
+    pub(crate) fn monitors(&mut self) -> &mut Monitors {
+        &mut self.monitors
     }
 }
 
@@ -313,7 +326,7 @@ mod tests {
         for answer in answers {
             kernel.send(answer).unwrap();
         }
-        (Netlink { socket: RequestSocket::over(socket.into()), owner: Owner::default() }, kernel)
+        (Netlink::over(socket.into()), kernel)
     }
 
     fn end(sequence: u32) -> Vec<u8> {

@@ -306,6 +306,11 @@ impl VrrpSocket {
         let received = batch.fill(self.socket.as_fd()).map_err(|errno| failed(errno.into()))?;
         Ok(received.map(move |(envelope, buffer)| read(source, envelope, buffer).map_err(failed)))
     }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn interface(&self) -> Name {
+        self.interface
+    }
 }
 
 impl AsFd for VrrpSocket {

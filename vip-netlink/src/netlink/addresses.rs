@@ -224,7 +224,11 @@ impl Netlink {
 
     fn once(&mut self, request: &Request) -> Result<Change, Failure> {
         let owner = self.owner;
-        request.change(self.socket.request(|envelope| request.write(envelope, owner), |_, _| Ok(())))
+        request.announce_to(&self.monitors);
+        let result =
+            request.change(self.socket.request(|envelope| request.write(envelope, owner), |_, _| Ok(())));
+        request.report_to(&self.monitors, &result);
+        result
     }
 }
 

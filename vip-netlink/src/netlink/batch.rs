@@ -7,6 +7,7 @@ use crate::{
     address::VirtualAddress,
     error::{Error, Failure, Operation},
     link::{Interface, Name},
+    monitor::Monitors,
     route::{self, Route},
     rule::{self, Rule},
     socket::Envelope,
@@ -125,6 +126,9 @@ impl Netlink {
     fn ask_and_settle(&mut self, requests: &[Request]) -> Vec<Result<Change, Failure>> {
         let guard = self.keep_secondaries(requests);
         let owner = self.owner;
+        for request in requests {
+            request.announce_to(&self.monitors);
+        }
         let outcomes = self.socket.batch(requests.len(), |index, envelope| {
             if let Some(request) = requests.get(index) {
                 request.write(envelope, owner);
@@ -132,6 +136,9 @@ impl Netlink {
         });
         let mut results: Vec<_> =
             requests.iter().zip(outcomes).map(|(request, outcome)| request.change(outcome)).collect();
+        for (request, result) in requests.iter().zip(&results) {
+            request.report_to(&self.monitors, result);
+        }
         self.make_usable(requests, &mut results);
         self.settle_routes(requests, &mut results);
         self.settle_rules(requests, &mut results);
@@ -184,6 +191,26 @@ impl Request {
             Self::RemoveAddress(..) => libc::EADDRNOTAVAIL,
             Self::RemoveRoute(_) => libc::ESRCH,
             Self::RemoveRule(_) => libc::ENOENT,
+        }
+    }
+
+    /// Tells the monitors what is about to be done: the kernel does not always tell them whose doing it is.
+    pub(super) fn announce_to(&self, monitors: &Monitors) {
+        match self {
+            Self::AddAddress(place, address) => monitors.adding(place.index, address.ip()),
+            Self::RemoveAddress(place, address) => monitors.removing(place.index, address.ip()),
+            // Nobody watches them.
+            Self::AddRoute(_) | Self::RemoveRoute(_) | Self::AddRule(_) | Self::RemoveRule(_) => {}
+        }
+    }
+
+    /// Tells them how it ended.
+    pub(super) fn report_to(&self, monitors: &Monitors, result: &Result<Change, Failure>) {
+        let is_made = matches!(result, Ok(Change::Made));
+        match self {
+            Self::AddAddress(place, address) => monitors.added(place.index, address.ip(), is_made),
+            Self::RemoveAddress(place, address) => monitors.removed(place.index, address.ip(), is_made),
+            Self::AddRoute(_) | Self::RemoveRoute(_) | Self::AddRule(_) | Self::RemoveRule(_) => {}
         }
     }
 

@@ -19,7 +19,7 @@ pub(super) fn find(netlink: &mut Netlink, sysctls: &Sysctls, vips: &[IpAddr]) ->
     let mut links = links.map_err(|failure| Operation::ListInterfaces.failed(failure))?;
     let lo = links.extract_if(.., |link| link.interface.name() == LOOPBACK).last().map(|link| link.interface);
     let index = lo.map_or(0, |lo| lo.index());
-    let addresses = netlink.list_all().map_err(|failure| Operation::ListEveryAddress.failed(failure))?;
+    let addresses = netlink.list_all().map_err(|failure| Operation::ListAllAddresses.failed(failure))?;
     let (on_lo, elsewhere): (Vec<_>, Vec<_>) = addresses
         .into_iter()
         .filter(|one| vips.contains(&one.ip()))

@@ -10,6 +10,7 @@ mod batch;
 mod filter;
 mod interfaces;
 mod keepalived;
+mod monitor;
 mod neighbours;
 mod paced;
 mod privileges;
@@ -24,6 +25,8 @@ mod virtual_mac_crash;
 mod virtual_mac_wire;
 mod vrrp;
 mod vrrp_v6;
+#[cfg(feature = "tokio")]
+mod with_tokio;
 
 fn main() -> std::process::ExitCode {
     if let Some(code) = virtual_mac_crash::as_child() {
@@ -32,7 +35,8 @@ fn main() -> std::process::ExitCode {
     if std::env::var_os(accept_filter::HOLD).is_some() {
         return accept_filter::hold();
     }
-    lab::run_tests(lab::tests![
+    #[cfg_attr(not(feature = "tokio"), expect(unused_mut, reason = "nothing is added then"))]
+    let mut tests = lab::tests![
         addresses::what_is_added_is_listed_until_removed,
         addresses::adding_and_removing_twice_is_already_so,
         addresses::another_prefix_length_is_another_address,
@@ -86,6 +90,18 @@ fn main() -> std::process::ExitCode {
         interfaces::up_and_running_follow_the_interface,
         interfaces::an_interface_that_does_not_exist_is_an_error,
         interfaces::a_deleted_interface_is_an_error_everywhere,
+        monitor::after_5000_changes_it_slept_through_the_picture_is_what_iproute2_shows,
+        monitor::while_others_go_on_it_catches_up,
+        monitor::a_big_buffer_holds_thousands_of_events,
+        monitor::a_vip_deleted_by_hand_is_told_within_10_ms,
+        monitor::what_we_did_is_told_from_what_others_did,
+        monitor::what_we_add_and_others_remove_at_once_is_told,
+        monitor::an_interface_that_is_renamed_deleted_and_created_anew_is_told,
+        monitor::a_port_of_a_bridge_comes_and_goes_and_stays_an_interface,
+        monitor::ipv6_addresses_vanish_when_the_interface_goes_down_and_ipv4_stays,
+        monitor::duplicate_address_detection_is_told_to_its_end,
+        monitor::a_macvlan_is_unusable_while_its_parent_is_down,
+        monitor::what_is_of_no_interest_allocates_nothing,
         privileges::without_capabilities_looking_works_and_changing_says_what_it_needs,
         real_server::clients_find_the_director_alone,
         real_server::no_answer_slips_out_while_it_starts_and_stops,
@@ -228,5 +244,11 @@ fn main() -> std::process::ExitCode {
         accept_filter::after_a_failure_the_next_change_makes_up_for_it,
         keepalived::keepalived_is_heard_in_every_way_it_speaks,
         alloc_free::sending_and_receiving_allocate_nothing,
-    ])
+    ];
+    #[cfg(feature = "tokio")]
+    tests.extend(lab::tests![
+        with_tokio::an_event_wakes_whoever_waits_for_it,
+        with_tokio::a_packet_wakes_whoever_waits_for_it,
+    ]);
+    lab::run_tests(tests)
 }

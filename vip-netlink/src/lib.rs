@@ -1,10 +1,16 @@
 //! Virtual IP addresses on Linux.
 //!
-//! What a failover daemon asks of the kernel, and nothing of what it decides: put an [`Address`] on an [`Interface`] and
-//! take it off again, have a [`Route`] and a [`Rule`] lead packets to and from it ([`Netlink`]), tell the neighbours where
-//! it is now ([`Announcer`], or [`PacedAnnouncer`] as often and as fast as is good for them), keep packets to it from being
-//! accepted ([`AcceptFilter`]), and exchange messages with its peers over IP protocol 112 ([`VrrpSocket`]). All of it for
-//! IPv4 and IPv6.
+//! What a failover daemon asks of the kernel, and nothing of what it decides, for IPv4 and IPv6:
+//!
+//! - put an [`Address`] on an [`Interface`], with a [`Route`] and a [`Rule`] that follow it, and take it off again, one by
+//!   one or many in a [`Batch`] ([`Netlink`]); give it a [`VirtualMac`];
+//! - tell the neighbours where it is now ([`Announcer`]), as often and as fast as is good for them ([`PacedAnnouncer`]);
+//! - see what happens to interfaces and addresses, and whose doing it was ([`Monitor`]);
+//! - exchange messages with peers over IP protocol 112 ([`VrrpSocket`]);
+//! - keep packets to an address from being accepted ([`AcceptFilter`]);
+//! - be a real server of a load balancer that routes directly ([`RealServer`]).
+//!
+//! Each of these can be used without the others.
 //!
 //! ```no_run
 //! use vip_netlink::{Address, Announcer, Change, Netlink, Protocol, Reception, VrrpSocket};
@@ -67,6 +73,22 @@
 //! # }
 //! ```
 //!
+//! # After a crash
+//!
+//! The kernel keeps what a killed process put somewhere. What is put there through a [`Netlink`] carries the mark of its
+//! [`Owner`], so that the next process finds exactly that, and no other program's:
+//!
+//! ```no_run
+//! # use vip_netlink::{Address, Netlink};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut netlink = Netlink::open()?;
+//! let vip: Address = "192.0.2.10/32".parse()?;
+//! let kept = netlink.adopt(|assigned| assigned.address() == vip)?; // Still wanted; all else of ours is removed.
+//! netlink.flush()?; // Or: remove it all, routes, rules and virtual MACs too.
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # What to rely on
 //!
 //! - Calls are idempotent: adding what is there and removing what is not is `Ok`.
@@ -78,9 +100,9 @@
 //!
 //! # Privileges
 //!
-//! Whatever of [`Netlink`] changes something and all of [`AcceptFilter`] need `CAP_NET_ADMIN` when called;
-//! [`Announcer::open`], [`VrrpSocket::open`] and [`VrrpSocket::rejoin`] need `CAP_NET_RAW`, their other functions nothing
-//! more. Both capabilities count in the user namespace that owns the network namespace, so that
+//! Whatever of [`Netlink`] changes something, [`RealServer::start`], [`RealServer::stop`] and all of [`AcceptFilter`] need
+//! `CAP_NET_ADMIN` when called; [`Announcer::open`], [`VrrpSocket::open`] and [`VrrpSocket::rejoin`] need `CAP_NET_RAW`,
+//! their other functions nothing more. Looking and watching need nothing. Both capabilities count in the user namespace that owns the network namespace, so that
 //! `unshare --user --map-root-user --net` is enough to try it all.
 
 #![warn(unsafe_code)]

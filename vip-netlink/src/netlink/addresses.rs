@@ -114,7 +114,8 @@ impl Netlink {
 
     /// Takes over what a predecessor with the same [`owner`](Self::owner) left behind in this namespace, on whatever
     /// interface: keeps the addresses that are still wanted, without interruption, and removes the others. Returns those
-    /// it keeps. Addresses without the mark are left alone. Needs `CAP_NET_ADMIN` if there is something to remove.
+    /// it keeps. Addresses without the mark are left alone. `is_wanted` may be asked of one more than once. Needs
+    /// `CAP_NET_ADMIN` if there is something to remove.
     ///
     /// Linux keeps the mark since 5.18; before, nothing is found.
     ///
@@ -125,10 +126,18 @@ impl Netlink {
         &mut self,
         mut is_wanted: impl FnMut(&AssignedAddress) -> bool,
     ) -> Result<Vec<AssignedAddress>, Error> {
-        let mut owned = self.list_all().map_err(|failure| Operation::ListOwned.failed(failure))?;
-        owned.retain(|assigned| assigned.owner() == Some(self.owner));
-        let (kept, stale): (Vec<_>, Vec<_>) = owned.into_iter().partition(|assigned| is_wanted(assigned));
-        self.remove_all(&stale)?;
+        let mut kept = Vec::new();
+        for _ in 0..ADOPT_ATTEMPTS {
+            let mut owned = self.list_all().map_err(|failure| Operation::ListOwned.failed(failure))?;
+            owned.retain(|assigned| assigned.owner() == Some(self.owner));
+            let stale;
+            (kept, stale) = owned.into_iter().partition(|assigned| is_wanted(assigned));
+            if stale.is_empty() {
+                break;
+            }
+            // And look again: the kernel may skip one that is there when others remove addresses meanwhile.
+            self.remove_all(&stale)?;
+        }
         Ok(kept)
     }
 
@@ -248,3 +257,6 @@ impl Request {
         }
     }
 }
+
+/// How often leftovers are looked for while there are any.
+const ADOPT_ATTEMPTS: u32 = 3;

@@ -15,13 +15,9 @@ use self::{
 use crate::{
     error::{Cause, Error, Failure, Operation},
     link::Interface,
-    message::{
-        Malformed,
-        read::{Attributes, find},
-    },
     netlink::Change,
-    socket::RequestSocket,
 };
+use kernel_netlink::{Attributes, Malformed, RequestSocket, find};
 
 /// Keeps the host from accepting packets to virtual addresses it does not own, as a Master must whose `Accept_Mode` is
 /// false (RFC 9568 §6.1, §6.4.3).
@@ -261,13 +257,9 @@ mod tests {
     use std::os::unix::net::UnixDatagram;
 
     use super::*;
-    use crate::{
-        error::ErrorKind,
-        message::{
-            read::Messages,
-            written::{attribute_bytes, message_bytes, ne16, ne32},
-        },
-    };
+    use crate::error::ErrorKind;
+    use kernel_netlink::Messages;
+    use lab::written::{attribute_bytes, message_bytes, ne16, ne32};
 
     #[test]
     fn a_counter_is_read() {

@@ -15,7 +15,7 @@ pub use self::{
     assigned::{AddressState, AssignedAddress},
     virtual_address::{Lifetime, Scope, VirtualAddress},
 };
-use crate::message::Malformed;
+use kernel_netlink::Malformed;
 
 /// An IP address with a prefix length, as an interface holds it.
 ///

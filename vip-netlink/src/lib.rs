@@ -113,14 +113,12 @@ mod address;
 mod announce;
 mod error;
 mod link;
-mod message;
 mod monitor;
 mod netlink;
 mod packet;
 mod real_server;
 mod route;
 mod rule;
-mod socket;
 mod virtual_mac;
 mod vrrp_socket;
 

@@ -1,9 +1,6 @@
 use std::fmt;
 
-use crate::message::{
-    Malformed,
-    read::{Attributes, find},
-};
+use kernel_netlink::{Attributes, Malformed, find};
 
 /// A network interface as it was when [`Netlink::interface`](crate::Netlink::interface) looked, or a
 /// [`Monitor`](crate::Monitor) was told.

@@ -21,9 +21,9 @@ use self::{
 };
 use crate::{
     error::{Error, Failure, Operation},
-    message::read::Message,
     netlink::Netlink,
 };
+use kernel_netlink::Message;
 
 /// Watches the interfaces and addresses of a network namespace, whoever changes them.
 ///

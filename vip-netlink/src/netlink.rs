@@ -22,8 +22,8 @@ use crate::{
     error::{Error, Operation},
     link::{Interface, Name},
     monitor::Monitors,
-    socket::{Envelope, RequestSocket},
 };
+use kernel_netlink::{Envelope, RequestSocket};
 
 /// A socket to ask the kernel about interfaces and addresses, and to change addresses, virtual MACs, routes and rules.
 ///
@@ -127,7 +127,7 @@ fn get_link(envelope: Envelope<'_>, index: u32, name: Option<Name>) {
 }
 
 /// Writes a struct ifinfomsg (linux/rtnetlink.h): of the flags only those in `mask` are to change.
-fn link_header(payload: &mut crate::message::write::Payload<'_>, index: u32, flags: u32, mask: u32) {
+fn link_header(payload: &mut kernel_netlink::Payload<'_>, index: u32, flags: u32, mask: u32) {
     payload.header([0; 4]); // Family, padding and hardware type.
     for number in [index, flags, mask] {
         payload.header(number.to_ne_bytes());
@@ -179,11 +179,9 @@ mod tests {
     use std::{os::unix::net::UnixDatagram, time::Instant};
 
     use super::*;
-    use crate::{
-        Address, AssignedAddress, Batch, ErrorKind,
-        message::written::{message_bytes, ne16, ne32},
-        socket::{BUFFER_LEN, TIMEOUT},
-    };
+    use crate::{Address, AssignedAddress, Batch, ErrorKind};
+    use kernel_netlink::{BUFFER_LEN, TIMEOUT};
+    use lab::written::{message_bytes, ne16, ne32};
 
     #[test]
     fn a_kernel_that_does_not_answer_is_given_up() {

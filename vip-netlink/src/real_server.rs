@@ -296,7 +296,7 @@ const LOOPBACK: &str = "lo";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::written::ne16;
+    use lab::written::ne16;
 
     #[test]
     fn a_kernel_that_does_not_keep_the_mark_is_noticed() {

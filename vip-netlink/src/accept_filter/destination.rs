@@ -3,7 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::nftables::{DATA_VALUE, LIST_ELEM, Verb};
-use crate::{link::Interface, message::write::Payload, socket::Transaction};
+use crate::link::Interface;
+use kernel_netlink::{Payload, Transaction};
 
 /// An address, with the interface where that is a part of it.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,10 +2,7 @@
 
 use nix::libc;
 
-use crate::{
-    message::write::{NLM_F_CREATE, NLM_F_EXCL, Payload},
-    socket::Envelope,
-};
+use kernel_netlink::{Envelope, NLM_F_CREATE, NLM_F_EXCL, Payload};
 
 /// What is asked for, all in the family `inet`: IPv4 and IPv6 together.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]

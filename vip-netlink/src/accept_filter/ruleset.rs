@@ -25,7 +25,7 @@ use super::{
     destination::Set,
     nftables::{DATA_VALUE, LIST_ELEM, OBJ_DATA, OBJECT_COUNTER, Verb, big_endian, counter_object},
 };
-use crate::{message::write::Payload, socket::Transaction};
+use kernel_netlink::{Payload, Transaction};
 
 /// The counters.
 pub(super) const IPV4: &str = "ipv4";

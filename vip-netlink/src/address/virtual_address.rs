@@ -5,12 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use nix::libc;
 
 use super::{Address, AddressError, AssignedAddress, Family, assigned::IFA_PROTO};
-use crate::{
-    link::Name,
-    message::write::{NLM_F_CREATE, NLM_F_EXCL, Payload},
-    netlink::Owner,
-    socket::Envelope,
-};
+use crate::{link::Name, netlink::Owner};
+use kernel_netlink::{Envelope, NLM_F_CREATE, NLM_F_EXCL, Payload};
 
 /// An address and how an interface is to hold it, made from an [`Address`] that says nothing of that.
 ///
@@ -228,10 +224,8 @@ const FOREVER: u32 = u32::MAX;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{
-        write::{NLM_F_ACK, Writer},
-        written::{ne16, ne32},
-    };
+    use kernel_netlink::{NLM_F_ACK, Writer};
+    use lab::written::{ne16, ne32};
 
     #[test]
     fn adding_an_address_is_this_request() {

@@ -1,6 +1,7 @@
 use std::{fmt, io, net::IpAddr};
 
-use crate::{address::Address, link::Name, message::Malformed, route::Route, rule::Rule};
+use crate::{address::Address, link::Name, route::Route, rule::Rule};
+use kernel_netlink::Malformed;
 
 /// Why an operation failed, before it is known which one it was.
 #[derive(Clone, Debug)]
@@ -18,6 +19,22 @@ impl Failure {
 impl From<Malformed> for Failure {
     fn from(Malformed: Malformed) -> Self {
         Cause::Malformed.into()
+    }
+}
+
+impl From<kernel_netlink::Failure> for Failure {
+    fn from(failure: kernel_netlink::Failure) -> Self {
+        use kernel_netlink::Failure as Netlink;
+        match failure {
+            Netlink::Os { errno, text } => Self {
+                cause: Cause::Os(SystemError(io::Error::from_raw_os_error(errno))),
+                kernel_message: text,
+            },
+            Netlink::TimedOut => Cause::TimedOut.into(),
+            Netlink::TooLong { length, room } => Cause::TooLong { length, room }.into(),
+            Netlink::KeptChanging => Cause::KeptChanging.into(),
+            Netlink::Malformed => Cause::Malformed.into(),
+        }
     }
 }
 

@@ -8,14 +8,8 @@ use super::{
     event::{Event, EventKind, Lost, Origin},
     picture::{Identity, Picture, runs},
 };
-use crate::{
-    address::AssignedAddress,
-    link::Interface,
-    message::{
-        Malformed,
-        read::{Message, Messages, find},
-    },
-};
+use crate::{address::AssignedAddress, link::Interface};
+use kernel_netlink::{Malformed, Message, Messages, find};
 
 /// Follows what the kernel tells.
 #[derive(Clone, Debug, Default)]

@@ -14,10 +14,8 @@ use nix::{
     },
 };
 
-use crate::{
-    error::Failure,
-    socket::{BUFFER_LEN, open, retry},
-};
+use crate::error::Failure;
+use kernel_netlink::{BUFFER_LEN, open};
 
 /// A socket in the groups of interfaces and addresses.
 #[derive(Debug)]
@@ -86,8 +84,8 @@ impl EventSocket {
     pub(super) fn discard_backlog(&self) -> Result<(), Failure> {
         let at_most = self.receive_buffer()? / LEAST_CHARGE;
         for _ in 0..=at_most {
-            match retry(|| recv(self.socket.as_raw_fd(), &mut [0], MsgFlags::MSG_DONTWAIT)) {
-                Ok(_) | Err(Errno::ENOBUFS) => {}
+            match recv(self.socket.as_raw_fd(), &mut [0], MsgFlags::MSG_DONTWAIT) {
+                Ok(_) | Err(Errno::ENOBUFS | Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => break,
                 Err(errno) => return Err(errno.into()),
             }

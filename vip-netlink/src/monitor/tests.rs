@@ -11,12 +11,8 @@ use proptest::{collection::vec, prelude::*};
 use super::{
     Event, EventKind, Follower, Lost, Monitor, Origin, Picture, picture::Identity, socket::EventSocket,
 };
-use crate::{
-    ErrorKind, Netlink,
-    address::AssignedAddress,
-    link::Interface,
-    message::written::{attribute_bytes, message_bytes, ne16, ne32},
-};
+use crate::{ErrorKind, Netlink, address::AssignedAddress, link::Interface};
+use lab::written::{attribute_bytes, message_bytes, ne16, ne32};
 
 #[test]
 fn what_changes_nothing_is_no_event() {
@@ -159,7 +155,7 @@ fn what_cannot_be_understood_is_an_error_after_what_can() {
 #[test]
 fn what_was_lost_is_asked_for_until_it_is_told() {
     let (kernel, requests) = UnixDatagram::pair().unwrap();
-    let silent = crate::socket::open(libc::NETLINK_USERSOCK).unwrap();
+    let silent = kernel_netlink::open(libc::NETLINK_USERSOCK).unwrap();
     let answer = |sequence: u32, flags: u16, entries: &[Vec<u8>]| {
         let done = message_bytes(DONE, flags, sequence, &ne32(0));
         kernel.send(&[&entries.concat()[..], &done].concat()).unwrap();

@@ -57,7 +57,7 @@ impl Netlink {
     /// net/ipv4/devinet.c) when it does not filter, and forgets it between two families (`rtnl_dump_all`,
     /// net/core/rtnetlink.c). A kernel without a family answers with all others.
     fn list_family(&mut self, family: Family) -> Result<Vec<AssignedAddress>, Failure> {
-        self.socket.dump(
+        Ok(self.socket.dump(
             |envelope| {
                 envelope.message(libc::RTM_GETADDR, 0, |payload| {
                     payload.header([family.number(), 0, 0, 0, 0, 0, 0, 0]);
@@ -70,7 +70,7 @@ impl Netlink {
                 let assigned = AssignedAddress::parse(payload)?;
                 Ok(assigned.filter(|assigned| Family::of(assigned.ip()) == family))
             },
-        )
+        )?)
     }
 
     /// Puts a floating address on an interface (`RTM_NEWADDR`), marked as this socket's [`owner`](Self::owner)'s. Needs

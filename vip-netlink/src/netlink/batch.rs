@@ -10,8 +10,8 @@ use crate::{
     monitor::Monitors,
     route::{self, Route},
     rule::{self, Rule},
-    socket::Envelope,
 };
+use kernel_netlink::Envelope;
 
 /// Changes to be made one after the other, in as few system calls as possible.
 ///
@@ -233,11 +233,11 @@ impl Request {
         }
     }
 
-    pub(super) fn change(&self, outcome: Result<(), Failure>) -> Result<Change, Failure> {
+    pub(super) fn change(&self, outcome: Result<(), kernel_netlink::Failure>) -> Result<Change, Failure> {
         match outcome {
             Ok(()) => Ok(Change::Made),
             Err(failure) if failure.is(self.already_so()) => Ok(Change::AlreadySo),
-            Err(failure) => Err(failure),
+            Err(failure) => Err(failure.into()),
         }
     }
 }

@@ -6,8 +6,8 @@ use super::{Netlink, link_header};
 use crate::{
     error::{Cause, Error, Failure, Operation},
     link::Interface,
-    socket::Envelope,
 };
+use kernel_netlink::Envelope;
 
 impl Netlink {
     /// Brings an interface administratively up. Needs `CAP_NET_ADMIN`. One that is up stays so.
@@ -38,7 +38,7 @@ impl Netlink {
 
     /// Sends a request whose answer holds nothing but how it ended.
     pub(super) fn tell(&mut self, write: impl FnOnce(Envelope<'_>)) -> Result<(), Failure> {
-        self.socket.request(write, |_, _| Ok(()))
+        Ok(self.socket.request(write, |_, _| Ok(()))?)
     }
 
     fn name_who_has_the_hardware_address(&mut self, interface: &Interface, failure: Failure) -> Failure {

@@ -3,15 +3,8 @@
 use nix::libc;
 
 use super::{Change, Netlink, get_link, link_header};
-use crate::{
-    error::Failure,
-    link::Interface,
-    message::{
-        Malformed,
-        read::{Attributes, find},
-        write::{NLM_F_CREATE, NLM_F_EXCL},
-    },
-};
+use crate::{error::Failure, link::Interface};
+use kernel_netlink::{Attributes, Malformed, NLM_F_CREATE, NLM_F_EXCL, find};
 
 impl Netlink {
     /// Lists the alternative names of an interface.
@@ -69,7 +62,7 @@ impl Netlink {
         match outcome {
             Ok(()) => Ok(Change::Made),
             Err(failure) if failure.is(already_so) => Ok(Change::AlreadySo),
-            Err(failure) => Err(failure),
+            Err(failure) => Err(failure.into()),
         }
     }
 }

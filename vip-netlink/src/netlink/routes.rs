@@ -183,7 +183,7 @@ impl Netlink {
         match routes {
             // There is no such table.
             Err(failure) if table.is_some() && failure.is(libc::ENOENT) => Ok(Vec::new()),
-            routes => routes,
+            routes => Ok(routes?),
         }
     }
 }

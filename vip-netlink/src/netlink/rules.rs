@@ -114,10 +114,13 @@ impl Netlink {
                     Ok(list) if list.contains(rule) => Ok(Change::AlreadySo),
                     Ok(list) => {
                         list.push((**rule).clone());
-                        let write = |envelope: crate::socket::Envelope<'_>| {
+                        let write = |envelope: kernel_netlink::Envelope<'_>| {
                             rule.write_add(envelope, owner, Addition::Beside);
                         };
-                        self.socket.request(write, |_, _| Ok(())).map(|()| Change::Made)
+                        self.socket
+                            .request(write, |_, _| Ok(()))
+                            .map(|()| Change::Made)
+                            .map_err(Failure::from)
                     }
                     Err(failure) => Err(failure.clone()),
                 };
@@ -128,7 +131,7 @@ impl Netlink {
     /// Lists the owner's rules of a family. A kernel without it answers with all others.
     fn list_rules(&mut self, family: Family) -> Result<Vec<Rule>, Failure> {
         let owner = self.owner;
-        self.socket.dump(
+        Ok(self.socket.dump(
             |envelope| {
                 envelope.message(libc::RTM_GETRULE, 0, |payload| {
                     payload.header([family.number(), 0, 0, 0]).header([0; 8]);
@@ -140,7 +143,7 @@ impl Netlink {
                 let is_wanted = |one: &Installed| one.protocol == owner.get() && one.rule.family() == family;
                 Ok(installed.filter(is_wanted).map(|installed| installed.rule))
             },
-        )
+        )?)
     }
 }
 

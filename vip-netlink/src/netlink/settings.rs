@@ -3,11 +3,8 @@
 use nix::libc;
 
 use super::{Netlink, get_link, link_header};
-use crate::{
-    error::{Cause, Failure},
-    message::{Malformed, read::find},
-    socket::Envelope,
-};
+use crate::error::{Cause, Failure};
+use kernel_netlink::{Envelope, Malformed, find};
 
 impl Netlink {
     /// Reads a setting of an interface.
@@ -30,10 +27,10 @@ impl Netlink {
         &mut self,
         read: impl Fn(&[u8]) -> Result<T, Malformed>,
     ) -> Result<Vec<T>, Failure> {
-        self.socket.dump(
+        Ok(self.socket.dump(
             |envelope| get_link(envelope, 0, None),
             |kind, payload| (kind == libc::RTM_NEWLINK).then(|| read(payload)).transpose(),
-        )
+        )?)
     }
 
     /// Changes settings of an interface, all in one request. Needs `CAP_NET_ADMIN`.
@@ -42,7 +39,9 @@ impl Netlink {
         interface: u32,
         settings: &[(Ipv4Setting, u32)],
     ) -> Result<(), Failure> {
-        self.socket.request(|envelope| write_ipv4_settings(envelope, interface, settings), |_, _| Ok(()))
+        Ok(self
+            .socket
+            .request(|envelope| write_ipv4_settings(envelope, interface, settings), |_, _| Ok(()))?)
     }
 
     /// Reads the setting `rp_filter` of all interfaces (`net.ipv4.conf.all`), which counts wherever an interface's own is

@@ -266,10 +266,10 @@ impl Netlink {
     }
 
     pub(super) fn links(&mut self) -> Result<Vec<Link>, Failure> {
-        self.socket.dump(
+        Ok(self.socket.dump(
             |envelope| get_link(envelope, 0, None),
             |kind, payload| (kind == libc::RTM_NEWLINK).then(|| Link::parse(payload)).transpose(),
-        )
+        )?)
     }
 }
 

@@ -10,9 +10,9 @@ use crate::{
     address::{AssignedAddress, Scope},
     error::{Error, Operation},
     link::Interface,
-    message::Malformed,
     netlink::{Ipv4Setting, Netlink},
 };
+use kernel_netlink::Malformed;
 
 pub(super) fn find(netlink: &mut Netlink, sysctls: &Sysctls, vips: &[IpAddr]) -> Result<Vec<Problem>, Error> {
     let links = netlink.list_links(Link::parse);

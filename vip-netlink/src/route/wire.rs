@@ -17,13 +17,10 @@ use nix::libc;
 use super::{Metrics, NextHop, Prefix, Route, RouteKind, RoutePreference, Table};
 use crate::{
     address::{Family, Scope},
-    message::{
-        Malformed, align,
-        read::{Attribute, Attributes},
-        write::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, Payload},
-    },
     netlink::Owner,
-    socket::Envelope,
+};
+use kernel_netlink::{
+    Attribute, Attributes, Envelope, Malformed, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, Payload,
 };
 
 /// A route of the kernel's, whoever put it there.
@@ -224,7 +221,7 @@ fn read_next_hops(family: Family, bytes: &[u8], is_whole: &mut bool) -> Result<V
             }
         }
         next_hops.push(one);
-        rest = rest.get(align(length)..).unwrap_or_default();
+        rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
     }
     Ok(next_hops)
 }
@@ -279,14 +276,9 @@ mod tests {
     use proptest::{collection::vec, option, prelude::*};
 
     use super::*;
-    use crate::{
-        Metric,
-        message::{
-            read::Messages,
-            write::{NLM_F_ACK, Writer},
-            written::{ne16, ne32},
-        },
-    };
+    use crate::Metric;
+    use kernel_netlink::{Messages, NLM_F_ACK, Writer};
+    use lab::written::{ne16, ne32};
 
     #[test]
     fn adding_a_route_is_this_request() {
@@ -361,7 +353,7 @@ mod tests {
             let mut bytes = writer.bytes().to_vec();
             *at.get_mut(&mut bytes) = byte;
 
-            crate::message::read_everything(&bytes);
+            crate::fuzzing::read_netlink(&bytes);
         }
     }
 

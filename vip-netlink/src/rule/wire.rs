@@ -18,15 +18,10 @@ use super::{Action, Ports, Rule, Selector, Sense};
 use crate::{
     address::Family,
     link::Name,
-    message::{
-        Malformed,
-        read::{Attribute, Attributes},
-        write::{NLM_F_CREATE, NLM_F_EXCL, Payload},
-    },
     netlink::Owner,
     route::{Prefix, Table},
-    socket::Envelope,
 };
+use kernel_netlink::{Attribute, Attributes, Envelope, Malformed, NLM_F_CREATE, NLM_F_EXCL, Payload};
 
 /// A rule of the kernel's, whoever put it there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -247,7 +242,7 @@ mod tests {
     use proptest::{option, prelude::*};
 
     use super::*;
-    use crate::message::{read::Messages, write::Writer};
+    use kernel_netlink::{Messages, Writer};
 
     proptest! {
         #[test]
@@ -270,7 +265,7 @@ mod tests {
             let mut bytes = writer.bytes().to_vec();
             *at.get_mut(&mut bytes) = byte;
 
-            crate::message::read_everything(&bytes);
+            crate::fuzzing::read_netlink(&bytes);
         }
     }
 

@@ -4,12 +4,9 @@ use nix::libc;
 
 use crate::{
     link::Interface,
-    message::{
-        Malformed,
-        read::{Attributes, find},
-    },
     virtual_mac::{Mark, ParentSettings},
 };
+use kernel_netlink::{Attributes, Malformed, find};
 
 #[derive(Debug)]
 pub(crate) struct Link {
@@ -110,10 +107,8 @@ const DEVCONF_DISABLE_IPV6: usize = 26;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        message::written::{attribute_bytes, ne32},
-        netlink::Owner,
-    };
+    use crate::netlink::Owner;
+    use lab::written::{attribute_bytes, ne32};
 
     #[test]
     fn a_virtual_mac_is_read() {

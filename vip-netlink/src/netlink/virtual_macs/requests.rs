@@ -7,11 +7,8 @@ use super::{
     link::{IFLA_MACVLAN_MODE, Link, MACVLAN, MODE_PRIVATE},
     link_header,
 };
-use crate::{
-    link::Name,
-    message::write::{NLM_F_CREATE, NLM_F_EXCL},
-    socket::Envelope,
-};
+use crate::link::Name;
+use kernel_netlink::{Envelope, NLM_F_CREATE, NLM_F_EXCL};
 
 /// Creates the interface, down, in its parent's group and VRF.
 pub(super) fn write_create(envelope: Envelope<'_>, parent: &Link, wanted: VirtualMac, name: Name) {

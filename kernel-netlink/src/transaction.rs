@@ -27,18 +27,14 @@ use nix::{
     },
 };
 
-use super::{Envelope, RequestSocket, TIMEOUT, receive, retry};
 use crate::{
-    error::Failure,
-    message::{
-        read::{Messages, Reply},
-        write::Writer,
-    },
+    Envelope, Failure, Messages, Reply, RequestSocket, TIMEOUT, Writer,
+    socket::{receive, retry},
 };
 
 impl RequestSocket {
     /// Has a subsystem of netfilter carry out the requests that `write` makes, all or none. Without any it does nothing.
-    pub(crate) fn transaction(
+    pub fn transaction(
         &mut self,
         subsystem: u16,
         write: impl FnOnce(&mut Transaction<'_>),
@@ -100,14 +96,14 @@ impl RequestSocket {
 
 /// The requests of a transaction, one after the other.
 #[derive(Debug)]
-pub(crate) struct Transaction<'w> {
+pub struct Transaction<'w> {
     writer: &'w mut Writer,
     sequence: u32,
 }
 
 impl Transaction<'_> {
     /// Begins the next request.
-    pub(crate) fn request(&mut self) -> Envelope<'_> {
+    pub fn request(&mut self) -> Envelope<'_> {
         self.sequence = self.sequence.wrapping_add(1);
         Envelope::new(self.writer, 0, self.sequence)
     }
@@ -129,8 +125,9 @@ const BATCH_END: u16 = 17;
 mod tests {
     use std::os::unix::net::UnixDatagram;
 
+    use lab::written::{message_bytes, ne32};
+
     use super::*;
-    use crate::message::written::{message_bytes, ne32};
 
     #[test]
     fn the_last_request_alone_asks_for_an_answer() {

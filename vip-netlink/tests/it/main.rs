@@ -60,6 +60,7 @@ fn main() -> std::process::ExitCode {
         addresses_v6::adding_a_duplicate_address_makes_it_usable,
         addresses_v6::another_prefix_length_is_an_error_that_says_which,
         addresses_v6::a_batch_looks_after_those_that_were_there,
+        addresses_v6::a_batch_is_carried_out_in_its_order,
         addresses_v6::what_a_predecessor_left_is_removed,
         addresses_v6::where_ipv6_is_disabled_the_error_says_so,
         addresses_v6::a_list_read_while_others_change_addresses_is_not_torn,

@@ -11,7 +11,7 @@ use super::{
     settings::Ipv4Setting,
 };
 use crate::{
-    address::{Address, AssignedAddress, Family, VirtualAddress},
+    address::{AssignedAddress, Family, VirtualAddress},
     error::{Cause, Error, Failure, Operation},
     link::Interface,
 };
@@ -246,8 +246,7 @@ impl Request {
     fn may_take_others_along(&self) -> Option<u32> {
         match self {
             Self::RemoveAddress(place, address) => {
-                let address: Address = address.address();
-                (address.ip().is_ipv4() && !address.is_host()).then_some(place.index)
+                (address.ip().is_ipv4() && address.may_share_its_subnet()).then_some(place.index)
             }
             Self::AddAddress(..)
             | Self::AddRoute(_)

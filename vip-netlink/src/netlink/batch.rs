@@ -1,5 +1,7 @@
 //! Many changes in one go.
 
+use std::mem::discriminant;
+
 use nix::libc;
 
 use super::{Change, Netlink, Owner};
@@ -99,8 +101,8 @@ impl Batch {
 impl Netlink {
     /// Makes the changes of a batch, in its order, and returns what became of each. Needs `CAP_NET_ADMIN`.
     ///
-    /// One that fails does not keep the others from being made. The kernel takes about a hundred in a system call; what it
-    /// does for others meanwhile is between them, so a batch is not atomic.
+    /// One that fails does not keep the others from being made. The kernel takes about a hundred of one kind in a system
+    /// call; what it does for others meanwhile is between them, so a batch is not atomic.
     ///
     /// # Errors
     ///
@@ -108,11 +110,18 @@ impl Netlink {
     /// [`Busy`](crate::ErrorKind::Busy) it is not known whether it was made; trying it again does no harm.
     pub fn carry_out(&mut self, batch: &Batch) -> Vec<Result<Change, Error>> {
         let mut results = Vec::with_capacity(batch.len());
-        for run in batch.requests().chunk_by(|one, next| one.way() == next.way()) {
-            let outcomes = match run.first().map(Request::way) {
-                Some(Way::RemoveRoutes) => self.remove_routes(run),
-                Some(Way::RemoveRules) => self.remove_rules(run),
-                Some(Way::Ask) | None => self.ask_and_settle(run),
+        // Those of one kind together, so that one kind is settled before the next begins.
+        for run in batch.requests().chunk_by(|one, next| discriminant(one) == discriminant(next)) {
+            let outcomes = match run.first() {
+                Some(Request::RemoveRoute(_)) => self.remove_routes(run),
+                Some(Request::RemoveRule(_)) => self.remove_rules(run),
+                Some(
+                    Request::AddAddress(..)
+                    | Request::RemoveAddress(..)
+                    | Request::AddRoute(_)
+                    | Request::AddRule(_),
+                )
+                | None => self.ask_and_settle(run),
             };
             let named = |(request, result): (&Request, Result<_, Failure>)| {
                 result.map_err(|failure| request.operation().failed(failure))
@@ -162,14 +171,6 @@ pub(super) enum Request {
     RemoveRoute(Box<Route>),
     AddRule(Box<Rule>),
     RemoveRule(Box<Rule>),
-}
-
-/// How requests are carried out. Neighbours in a batch that are so in the same way are so together.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-enum Way {
-    Ask,
-    RemoveRoutes,
-    RemoveRules,
 }
 
 impl Request {
@@ -222,14 +223,6 @@ impl Request {
             Self::RemoveRoute(route) => Operation::RemoveRoute(route.clone()),
             Self::AddRule(rule) => Operation::AddRule(rule.clone()),
             Self::RemoveRule(rule) => Operation::RemoveRule(rule.clone()),
-        }
-    }
-
-    fn way(&self) -> Way {
-        match self {
-            Self::AddAddress(..) | Self::RemoveAddress(..) | Self::AddRoute(_) | Self::AddRule(_) => Way::Ask,
-            Self::RemoveRoute(_) => Way::RemoveRoutes,
-            Self::RemoveRule(_) => Way::RemoveRules,
         }
     }
 

@@ -1,10 +1,11 @@
 //! What others do is told, and what it leads to is what there is.
 
 use std::{
+    ffi::OsStr,
     fs,
     io::Write,
     net::IpAddr,
-    os::fd::AsFd,
+    os::{fd::AsFd, unix::ffi::OsStrExt},
     path::Path,
     process::{Command, Stdio},
     sync::mpsc,
@@ -130,6 +131,23 @@ pub(crate) fn a_vip_deleted_by_hand_is_told_within_10_ms() {
             assert!(late < Duration::from_millis(10) + excused, "{vip}: {late:?}, excused {excused:?}");
         }
     });
+}
+
+pub(crate) fn an_interface_whose_name_is_no_text_hides_no_other() {
+    let Some(host) = Host::new() else { return };
+    let mut monitor = Monitor::open().unwrap();
+    let name = OsStr::from_bytes(b"a\xffb");
+
+    let mut ip = Command::new(&host.ip);
+    ip.args(["link", "add"]).arg(name).args(["type", "veth", "peer", "name", "veth3"]);
+    assert!(ip.status().unwrap().success());
+    let is_it = |event: &Event| matches!(event.kind, EventKind::InterfaceAdded(one) if one.name() == "a?b");
+    until(&mut monitor, is_it);
+    drain(&mut monitor);
+
+    assert!(Monitor::open().unwrap().picture().interface_named("veth0").is_some());
+    assert_eq!(host.netlink().interfaces().unwrap().len(), monitor.picture().interfaces().len());
+    host.netlink().flush().unwrap();
 }
 
 pub(crate) fn what_we_did_is_told_from_what_others_did() {

@@ -95,6 +95,7 @@ fn main() -> std::process::ExitCode {
         monitor::a_big_buffer_holds_thousands_of_events,
         monitor::a_vip_deleted_by_hand_is_told_within_10_ms,
         monitor::an_interface_whose_name_is_no_text_hides_no_other,
+        monitor::a_receive_buffer_larger_than_there_can_be_is_the_largest,
         monitor::what_we_did_is_told_from_what_others_did,
         monitor::what_we_add_and_others_remove_at_once_is_told,
         monitor::an_interface_that_is_renamed_deleted_and_created_anew_is_told,

@@ -150,6 +150,13 @@ pub(crate) fn an_interface_whose_name_is_no_text_hides_no_other() {
     host.netlink().flush().unwrap();
 }
 
+pub(crate) fn a_receive_buffer_larger_than_there_can_be_is_the_largest() {
+    let size = |bytes| Monitor::with_receive_buffer(bytes).unwrap().receive_buffer().unwrap();
+
+    assert_eq!(size(usize::MAX), size(i32::MAX as usize));
+    assert!(size(usize::MAX) >= size(SMALL));
+}
+
 pub(crate) fn what_we_did_is_told_from_what_others_did() {
     let Some(host) = Host::with_ipv6() else { return };
     let veth0 = host.interface("veth0");

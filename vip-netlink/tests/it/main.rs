@@ -94,6 +94,7 @@ fn main() -> std::process::ExitCode {
         monitor::while_others_go_on_it_catches_up,
         monitor::a_big_buffer_holds_thousands_of_events,
         monitor::a_vip_deleted_by_hand_is_told_within_10_ms,
+        monitor::an_address_that_we_add_twice_is_ours,
         monitor::an_interface_whose_name_is_no_text_hides_no_other,
         monitor::a_receive_buffer_larger_than_there_can_be_is_the_largest,
         monitor::what_we_did_is_told_from_what_others_did,

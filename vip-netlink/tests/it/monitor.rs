@@ -133,6 +133,24 @@ pub(crate) fn a_vip_deleted_by_hand_is_told_within_10_ms() {
     });
 }
 
+pub(crate) fn an_address_that_we_add_twice_is_ours() {
+    let Some(host) = Host::with_ipv6() else { return };
+    let mut netlink = host.netlink();
+    let mut monitor = Monitor::open().unwrap();
+    monitor.recognize(&mut netlink).unwrap();
+    let veth0 = host.interface("veth0");
+
+    for vip in ["192.0.2.10/32", "2001:db8::10/128"].map(address) {
+        // Before anything is told of the first time.
+        netlink.add(&veth0, vip).unwrap();
+        assert_eq!(netlink.add(&veth0, vip).unwrap(), vip_netlink::Change::AlreadySo);
+
+        let event = next(&mut monitor);
+        assert!(matches!(event.kind, EventKind::AddressAdded(new) if new.address() == vip), "{event:?}");
+        assert_eq!(event.origin, Origin::Us, "{vip}");
+    }
+}
+
 pub(crate) fn an_interface_whose_name_is_no_text_hides_no_other() {
     let Some(host) = Host::new() else { return };
     let mut monitor = Monitor::open().unwrap();

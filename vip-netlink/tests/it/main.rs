@@ -205,6 +205,7 @@ fn main() -> std::process::ExitCode {
         rejoin::filter_and_hop_limit_stay,
         rejoin::the_source_may_be_another_one,
         rejoin::where_nothing_went_nothing_changes,
+        rejoin::a_name_that_went_to_another_interface_is_not_followed,
         rejoin::no_interface_that_is_gone_is_remembered,
         rejoin::it_fails_until_interface_and_source_are_back,
         virtual_mac::it_is_what_iproute2_shows_until_removed,

@@ -253,6 +253,7 @@ fn main() -> std::process::ExitCode {
     tests.extend(lab::tests![
         with_tokio::an_event_wakes_whoever_waits_for_it,
         with_tokio::a_packet_wakes_whoever_waits_for_it,
+        with_tokio::a_socket_that_rejoins_stays_registered,
     ]);
     lab::run_tests(tests)
 }

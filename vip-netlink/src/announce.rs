@@ -95,7 +95,8 @@ impl Announcer {
     /// Sends one announcement. Needs no privilege beyond that of [`open`](Self::open).
     ///
     /// Announcements get lost like any frame, and some hosts ignore one that follows another change within a second:
-    /// send a few, some of them more than a second apart.
+    /// send a few, some of them more than a second apart. Where the interface is up but has no carrier
+    /// ([`Interface::is_running`]), the kernel drops the frame and says nothing: announce once more when it has.
     ///
     /// # Errors
     ///

@@ -102,8 +102,13 @@
 //!
 //! Whatever of [`Netlink`] changes something, [`RealServer::start`], [`RealServer::stop`] and all of [`AcceptFilter`] need
 //! `CAP_NET_ADMIN` when called; [`Announcer::open`], [`VrrpSocket::open`] and [`VrrpSocket::rejoin`] need `CAP_NET_RAW`,
-//! their other functions nothing more. Looking and watching need nothing. Both capabilities count in the user namespace that owns the network namespace, so that
-//! `unshare --user --map-root-user --net` is enough to try it all.
+//! their other functions nothing more. Looking and watching need nothing. Both capabilities count in the user namespace that
+//! owns the network namespace, so that `unshare --user --map-root-user --net` is enough to try it all.
+//!
+//! # Features
+//!
+//! - `tokio`: wrappers of [`Monitor`] and [`VrrpSocket`] that wait with tokio's reactor, in the module `tokio`. Without it,
+//!   and with any other reactor, wait on the file descriptors.
 
 #![warn(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::unwrap_used))]

@@ -94,7 +94,7 @@ impl Interface {
         for attribute in Attributes::new(attributes) {
             let attribute = attribute?;
             match attribute.kind {
-                IFLA_IFNAME => name = attribute.text().and_then(Name::new),
+                IFLA_IFNAME => name = Name::of_any_bytes(attribute.value),
                 IFLA_ADDRESS => hardware_address = attribute.array().ok().filter(|mac| *mac != [0; 6]),
                 IFLA_MTU => mtu = u32::from_ne_bytes(attribute.array()?),
                 IFLA_AF_SPEC => ipv6_role = Ipv6Role::parse(attribute.value)?,
@@ -162,6 +162,19 @@ impl Name {
         (!name.contains('\0')).then_some(Self { bytes, len })
     }
 
+    /// Takes a name as the kernel gives it, up to the NUL: any bytes but a few. What is not UTF-8 becomes question marks, as
+    /// `ip link` shows it; nobody can look it up, but it does not keep others from being listed.
+    pub(crate) fn of_any_bytes(bytes: &[u8]) -> Option<Self> {
+        let name = bytes.split(|byte| *byte == 0).next()?;
+        str::from_utf8(name).ok().and_then(Self::new).or_else(|| {
+            let readable = name.utf8_chunks().flat_map(|chunk| {
+                let unreadable = chunk.invalid().iter().map(|_| '?');
+                chunk.valid().chars().chain(unreadable)
+            });
+            Self::new(&readable.collect::<String>())
+        })
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         // `new` copied `len` bytes of a `&str`, so neither of these can be missing.
         self.bytes
@@ -212,5 +225,18 @@ mod tests {
             assert_eq!(Name::new(name), None, "{name:?}");
         }
         assert_eq!(Name::new("fifteen-bytes-x").unwrap().as_str(), "fifteen-bytes-x");
+    }
+
+    #[test]
+    fn a_name_that_is_no_text_has_question_marks() {
+        for (bytes, shown) in [
+            (&b"eth0\0"[..], "eth0"),
+            ("\u{df}\0".as_bytes(), "\u{df}"),
+            (b"\xc3\xff0\0", "??0"),
+            (&[0xff; 15], "???????????????"),
+        ] {
+            assert_eq!(Name::of_any_bytes(bytes).unwrap().as_str(), shown);
+        }
+        assert_eq!(Name::of_any_bytes(b"\0"), None);
     }
 }

@@ -129,7 +129,9 @@ impl Monitor {
     /// Returns the next event; `None` when there is none now. Needs no privilege.
     ///
     /// Call it until it returns `None` before waiting: there may be events while the file descriptor is not readable.
-    /// What changes nothing in the picture is no event: the kernel repeats itself a lot.
+    /// What changes nothing in the picture is no event: the kernel repeats itself a lot. After a loss the call takes as long as
+    /// listing everything, several times while others change something: milliseconds for a thousand addresses, and no
+    /// longer than about a second for each list that the kernel does not give.
     ///
     /// # Errors
     ///

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 
 use crate::{
     error::{Error, Operation},
-    link::Name,
+    link::{Interface, Name},
     monitor::{Event, Picture},
     netlink::Netlink,
     packet::Packet,
@@ -37,6 +37,9 @@ impl Monitor {
     }
 
     /// Waits for the next event. When the future is dropped, no event is lost.
+    ///
+    /// After a loss it lists everything anew without letting other tasks run meanwhile, as
+    /// [`next_event`](crate::Monitor::next_event) does.
     ///
     /// # Errors
     ///
@@ -143,6 +146,15 @@ impl VrrpSocket {
             }
             ready.clear_ready();
         }
+    }
+
+    /// Puts the socket on an interface again, as [`rejoin`](crate::VrrpSocket::rejoin) does: it stays registered.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`rejoin`](crate::VrrpSocket::rejoin).
+    pub fn rejoin(&mut self, interface: &Interface, source: IpAddr) -> Result<(), Error> {
+        self.inner.get_mut().0.rejoin(interface, source)
     }
 
     /// Returns the socket, for what needs no waiting.

@@ -34,8 +34,9 @@ use crate::error::{Error, ErrorKind};
 /// before anyone has another. An address costs memory until it is withdrawn, and time only when it is its turn.
 ///
 /// What fails is neither lost nor skipped: everything waits, 10 ms where the queue was full
-/// ([`Busy`](ErrorKind::Busy)) and 1 s otherwise, then goes on where it stopped. So an interface that was down has its
-/// addresses announced within a second of coming up.
+/// ([`Busy`](ErrorKind::Busy)) and 1 s otherwise, then goes on where it stopped. So an interface that was taken down has its
+/// addresses announced within a second of coming up. That the carrier was lost is no failure, and the frames are gone: call
+/// [`announce_again`](Self::announce_again) when it is back ([`InterfaceUsable`](crate::EventKind::InterfaceUsable)).
 #[derive(Debug)]
 pub struct PacedAnnouncer {
     announcer: Announcer,
@@ -54,7 +55,7 @@ impl PacedAnnouncer {
         ips.into_iter().for_each(|ip| self.schedule.begin(now, ip));
     }
 
-    /// Begins anew with all addresses: as after the interface was down, which makes switches forget.
+    /// Begins anew with all addresses: as after the interface was down or had no carrier, which makes switches forget.
     pub fn announce_again(&mut self, now: Instant) {
         self.schedule.begin_again(now);
     }

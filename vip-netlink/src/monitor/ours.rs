@@ -1,7 +1,7 @@
 //! Which changes are ours: what handles note, and a monitor reads.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     net::{IpAddr, Ipv6Addr},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
@@ -53,15 +53,21 @@ impl Monitors {
     /// Notes that the handle is about to add an address. Of one of IPv6 the kernel will not say who did.
     pub(crate) fn adding(&self, interface: u32, ip: IpAddr) {
         self.each(ip, |book, ip| {
-            book.additions.insert((interface, ip));
+            *book.additions.entry((interface, ip)).or_default() += 1;
         });
     }
 
-    /// Notes how that ended.
+    /// Notes how that ended. What was there before is perhaps of an addition of ours whose event has not come yet.
     pub(crate) fn added(&self, interface: u32, ip: IpAddr, is_added: bool) {
         if !is_added {
             self.each(ip, |book, ip| {
-                book.additions.remove(&(interface, ip));
+                let key = (interface, ip);
+                let left = book.additions.get(&key).map_or(0, |count| count.saturating_sub(1));
+                if left == 0 {
+                    book.additions.remove(&key)
+                } else {
+                    book.additions.insert(key, left)
+                };
             });
         }
     }
@@ -117,9 +123,9 @@ struct Entry {
 #[derive(Debug, Default)]
 struct Book {
     handles: Vec<Handle>,
-    /// Additions of IPv6 addresses whose events have not come yet: they come later than the request is answered, once the
-    /// kernel has decided not to look for duplicates.
-    additions: HashSet<(u32, Ipv6Addr)>,
+    /// How many additions of IPv6 addresses there are whose events have not come yet: they come later than the request is
+    /// answered, once the kernel has decided not to look for duplicates.
+    additions: HashMap<(u32, Ipv6Addr), u32>,
     /// Removals of IPv6 addresses whose events have not come yet.
     removals: HashMap<(u32, Ipv6Addr), Removal>,
 }
@@ -151,7 +157,7 @@ impl Book {
         let is_ours = match (port, kind) {
             (0, EventKind::AddressRemoved(address)) => self.is_removal_of_ours(address),
             (0, EventKind::AddressAdded(address)) => match address.ip() {
-                IpAddr::V6(ip) => self.additions.remove(&(address.interface(), ip)),
+                IpAddr::V6(ip) => self.additions.remove(&(address.interface(), ip)).is_some(),
                 IpAddr::V4(_) => false,
             },
             (0, _) => false,

@@ -40,6 +40,8 @@ impl EventSocket {
     /// Opens a socket whose receive buffer has at least so many bytes, if the system lets it.
     pub(super) fn open(receive_buffer: usize) -> io::Result<Self> {
         let socket = open(libc::NETLINK_ROUTE)?;
+        // A larger one than an int holds would be taken for a negative one, and that for none.
+        let receive_buffer = receive_buffer.min(i32::MAX as usize);
         match setsockopt(&socket, RcvBufForce, &receive_buffer) {
             // Without CAP_NET_ADMIN, as much as net.core.rmem_max allows.
             Err(Errno::EPERM) => setsockopt(&socket, RcvBuf, &receive_buffer)?,

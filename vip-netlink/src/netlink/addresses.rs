@@ -82,6 +82,11 @@ impl Netlink {
     /// An IPv6 address is usable at once, unless [`VirtualAddress::detect_duplicates`] was asked for: one that is there but not
     /// usable ([`is_usable`](AssignedAddress::is_usable)) is removed and added again.
     ///
+    /// Packets to an IPv6 address are accepted a moment after this returns: usually a tenth of a millisecond, longer after many
+    /// additions or on a busy host. Those that come before are dropped. So if the address is announced at once, a
+    /// neighbour's first packet may be lost, and a new TCP connection then takes a second more. To avoid that, announce it
+    /// when a [`Monitor`](crate::Monitor) tells that it was added, which is when the kernel begins to accept.
+    ///
     /// # Errors
     ///
     /// [`NotPermitted`](crate::ErrorKind::NotPermitted), [`NoSuchInterface`](crate::ErrorKind::NoSuchInterface);

@@ -96,6 +96,9 @@ fn main() -> std::process::ExitCode {
         monitor::while_others_go_on_it_catches_up,
         monitor::a_big_buffer_holds_thousands_of_events,
         monitor::a_vip_deleted_by_hand_is_told_within_10_ms,
+        monitor::an_address_that_we_add_twice_is_ours,
+        monitor::an_interface_whose_name_is_no_text_hides_no_other,
+        monitor::a_receive_buffer_larger_than_there_can_be_is_the_largest,
         monitor::what_we_did_is_told_from_what_others_did,
         monitor::what_we_add_and_others_remove_at_once_is_told,
         monitor::an_interface_that_is_renamed_deleted_and_created_anew_is_told,
@@ -204,6 +207,7 @@ fn main() -> std::process::ExitCode {
         rejoin::filter_and_hop_limit_stay,
         rejoin::the_source_may_be_another_one,
         rejoin::where_nothing_went_nothing_changes,
+        rejoin::a_name_that_went_to_another_interface_is_not_followed,
         rejoin::no_interface_that_is_gone_is_remembered,
         rejoin::it_fails_until_interface_and_source_are_back,
         virtual_mac::it_is_what_iproute2_shows_until_removed,
@@ -251,6 +255,7 @@ fn main() -> std::process::ExitCode {
     tests.extend(lab::tests![
         with_tokio::an_event_wakes_whoever_waits_for_it,
         with_tokio::a_packet_wakes_whoever_waits_for_it,
+        with_tokio::a_socket_that_rejoins_stays_registered,
     ]);
     lab::run_tests(tests)
 }

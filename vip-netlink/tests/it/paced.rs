@@ -3,9 +3,8 @@
 use std::{
     collections::HashMap,
     env,
-    fs::File,
     net::{IpAddr, Ipv4Addr},
-    os::{fd::AsFd, unix::fs::FileExt},
+    os::fd::AsFd,
     process::Command,
     thread,
     time::{Duration, Instant},
@@ -15,7 +14,7 @@ use lab::{Capture, Stalls};
 use nix::time::{ClockId, clock_gettime};
 use vip_netlink::{ErrorKind, PacedAnnouncer, Pacing};
 
-use crate::support::{Host, PATIENCE, announced_by, two_hosts, two_hosts_with_ipv6, wait_readable};
+use crate::support::{Host, PATIENCE, Queueing, announced_by, two_hosts, two_hosts_with_ipv6, wait_readable};
 
 pub(crate) fn frames_keep_the_pace_on_the_wire() {
     let (lan, host, _) = two_hosts();
@@ -192,32 +191,6 @@ fn beat(announcer: &mut PacedAnnouncer, ips: &[IpAddr]) -> Vec<Tick> {
         announcer.handle_timeout(at).unwrap();
     }
     ticks
-}
-
-/// How long a thread was ready to run while others had the CPUs: the second number of `/proc/PID/schedstat`
-/// (Documentation/scheduler/sched-stats.rst).
-struct Queueing {
-    file: Option<File>,
-    last: Duration,
-}
-
-impl Queueing {
-    fn of_this_thread() -> Self {
-        // Not every kernel counts it; then nothing is excused.
-        let mut queueing =
-            Self { file: File::open("/proc/thread-self/schedstat").ok(), last: Duration::ZERO };
-        queueing.since_last();
-        queueing
-    }
-
-    fn since_last(&mut self) -> Duration {
-        let mut text = [0; 64];
-        let length = self.file.as_ref().map_or(0, |file| file.read_at(&mut text, 0).unwrap());
-        let mut numbers = str::from_utf8(&text[..length]).unwrap().split(' ');
-        let sum = numbers.nth(1).map_or(Duration::ZERO, |text| Duration::from_nanos(text.parse().unwrap()));
-        let before = std::mem::replace(&mut self.last, sum);
-        sum - before
-    }
 }
 
 /// Takes all announcements up to one that is sent now, with the times they were seen at.

@@ -63,6 +63,23 @@ pub(crate) fn a_packet_wakes_whoever_waits_for_it() {
     });
 }
 
+pub(crate) fn a_socket_that_rejoins_stays_registered() {
+    let (mut lan, mut one, other) = two_hosts();
+
+    run(async {
+        let sender = AsyncVrrpSocket::new(other.vrrp()).unwrap();
+        let mut receiver = AsyncVrrpSocket::new(one.vrrp()).unwrap();
+        one.replace_interface(&mut lan, 1);
+
+        one.namespace.run(|| receiver.rejoin(&one.eth0, one.ip.into())).unwrap().unwrap();
+
+        let mut buffer = [0; 2048];
+        let (packet, sent) = tokio::join!(receiver.recv(&mut buffer), sender.send(GROUP, b"welcome"));
+        sent.unwrap();
+        assert_eq!(packet.unwrap().bytes, b"welcome");
+    });
+}
+
 fn run(future: impl Future<Output = ()>) {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async { timeout(PATIENCE, future).await.unwrap() });

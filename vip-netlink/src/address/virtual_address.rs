@@ -114,6 +114,12 @@ impl VirtualAddress {
         self.flags & libc::IFA_F_NODAD == 0
     }
 
+    /// Tells whether the kernel counts it to a subnet that other addresses may be of: that of its peer, where it has one,
+    /// which has more than one end even if it is a single address.
+    pub(crate) fn may_share_its_subnet(&self) -> bool {
+        self.peer.is_some() || !self.address.is_host()
+    }
+
     fn expect_family(&self, other: IpAddr) -> Result<(), AddressError> {
         let is_same = other.is_ipv4() == self.address.ip.is_ipv4();
         if is_same { Ok(()) } else { Err(AddressError::OtherFamily(other)) }

@@ -11,7 +11,7 @@ use super::{
     settings::Ipv4Setting,
 };
 use crate::{
-    address::{Address, AssignedAddress, Family, VirtualAddress},
+    address::{AssignedAddress, Family, VirtualAddress},
     error::{Cause, Error, Failure, Operation},
     link::Interface,
 };
@@ -23,7 +23,7 @@ impl Netlink {
     /// while another program removes some, may still lack one that stays, in rare cases: the kernel notices a change a
     /// moment after making it.
     ///
-    /// Left out is what [`Address`] cannot hold, such as 0.0.0.0, though the kernel lets a user add it.
+    /// Left out is what [`Address`](crate::Address) cannot hold, such as 0.0.0.0, though the kernel lets a user add it.
     ///
     /// # Errors
     ///
@@ -246,8 +246,7 @@ impl Request {
     fn may_take_others_along(&self) -> Option<u32> {
         match self {
             Self::RemoveAddress(place, address) => {
-                let address: Address = address.address();
-                (address.ip().is_ipv4() && !address.is_host()).then_some(place.index)
+                (address.ip().is_ipv4() && address.may_share_its_subnet()).then_some(place.index)
             }
             Self::AddAddress(..)
             | Self::AddRoute(_)

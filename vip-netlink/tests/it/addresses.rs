@@ -144,6 +144,18 @@ pub(crate) fn the_first_of_a_subnet_leaves_the_others_where_they_are() {
     }
 }
 
+pub(crate) fn the_first_with_a_peer_leaves_others_with_the_same_peer_where_they_are() {
+    let (_lan, mut host) = lone_host();
+    let [one, other] = ["192.0.2.10/32", "192.0.2.11/32"]
+        .map(|vip| VirtualAddress::from(address(vip)).peer([198, 51, 100, 1]).unwrap());
+    host.netlink.add(&host.eth0, one).unwrap();
+    host.netlink.add(&host.eth0, other).unwrap();
+
+    host.netlink.remove(&host.eth0, one).unwrap();
+
+    assert_eq!(sorted(host.addresses()), ["10.0.0.1/24", "192.0.2.11/32"]);
+}
+
 pub(crate) fn what_is_added_is_what_iproute2_shows() {
     let Some(ip) = lab::need("ip") else { return };
     let (_lan, mut host) = lone_host();

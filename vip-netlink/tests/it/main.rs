@@ -45,6 +45,7 @@ fn main() -> std::process::ExitCode {
         addresses::a_thousand_addresses_are_listed,
         addresses::a_list_read_while_others_change_addresses_is_not_torn,
         addresses::the_first_of_a_subnet_leaves_the_others_where_they_are,
+        addresses::the_first_with_a_peer_leaves_others_with_the_same_peer_where_they_are,
         addresses::a_batch_tells_what_became_of_each_change,
         addresses::a_batch_of_nothing_but_failures_tells_each,
         addresses::an_address_is_held_as_it_was_asked_for,

@@ -163,7 +163,8 @@ impl Netlink {
         }
         let interfaces = self.interfaces()?;
         let mut batch = Batch::new();
-        for assigned in stale {
+        // The first of an IPv4 subnet last: the kernel would make the next one the first, and all their routes anew.
+        for assigned in stale.iter().rev() {
             // An interface that went took its addresses along.
             if let Some(interface) = interfaces.iter().find(|one| one.index() == assigned.interface()) {
                 batch.remove(interface, *assigned);

@@ -50,6 +50,7 @@ fn main() -> std::process::ExitCode {
         addresses::a_batch_of_nothing_but_failures_tells_each,
         addresses::an_address_is_held_as_it_was_asked_for,
         addresses::what_a_predecessor_left_is_adopted_or_removed,
+        addresses::a_subnet_full_of_addresses_is_removed_in_no_time,
         addresses::what_is_added_is_what_iproute2_shows,
         addresses::what_iproute2_adds_is_listed,
         addresses_v6::what_is_added_is_listed_until_removed,

@@ -256,6 +256,8 @@ pub(crate) fn what_a_predecessor_left_is_adopted_or_removed() {
     assert_eq!((sorted(&kept), sorted(&listed)), (sorted(&routes[..2]), sorted(&routes[..2])));
     // The host's own IPv6 address has the mark as well: it is put there by this crate.
     host.netlink.add(&host.eth0, address("2001:db8::1/64")).unwrap();
+    // Its local route follows a moment later.
+    eventually("the address is the host's own", || everything(&host).len() >= foreign.len());
     assert_eq!(everything(&host), foreign);
 }
 

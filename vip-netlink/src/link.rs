@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use crate::message::{
     Malformed,
@@ -28,7 +28,8 @@ impl Interface {
         self.index
     }
 
-    /// Returns the name, such as `eth0`; where it was looked up by an alternative name, the real one.
+    /// Returns the name, such as `eth0`; where it was looked up by an alternative name, the real one. What of it is no UTF-8,
+    /// which the kernel does not mind, is `?` here.
     pub fn name(&self) -> &str {
         self.name.as_str()
     }
@@ -97,7 +98,7 @@ impl Interface {
         for attribute in Attributes::new(attributes) {
             let attribute = attribute?;
             match attribute.kind {
-                IFLA_IFNAME => name = attribute.text().and_then(Name::new),
+                IFLA_IFNAME => name = Name::lossy(attribute.value),
                 IFLA_ADDRESS => hardware_address = attribute.array().ok().filter(|mac| *mac != [0; 6]),
                 IFLA_MTU => mtu = u32::from_ne_bytes(attribute.array()?),
                 IFLA_AF_SPEC => ipv6_role = Ipv6Role::parse(attribute.value)?,
@@ -165,6 +166,14 @@ impl Name {
         (!name.contains('\0')).then_some(Self { bytes, len })
     }
 
+    /// Takes a name as the kernel holds it, up to its NUL, which may be any bytes.
+    fn lossy(bytes: &[u8]) -> Option<Self> {
+        match String::from_utf8_lossy(bytes.split(|byte| *byte == 0).next()?) {
+            Cow::Borrowed(name) => Self::new(name),
+            Cow::Owned(name) => Self::new(&name.replace(char::REPLACEMENT_CHARACTER, "?")),
+        }
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         // `new` copied `len` bytes of a `&str`, so neither of these can be missing.
         self.bytes
@@ -208,6 +217,19 @@ const IFLA_INET6_CONF: u16 = 2;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn any_bytes_of_the_kernels_are_a_name() {
+        for (bytes, name) in [
+            (&b"eth0\0"[..], Some("eth0")),
+            (b"no NUL", Some("no NUL")),
+            (b"x\xffy\0", Some("x?y")),
+            (&[0xff; 15], Some("???????????????")),
+            (b"\0", None),
+        ] {
+            assert_eq!(Name::lossy(bytes).as_ref().map(Name::as_str), name);
+        }
+    }
 
     #[test]
     fn a_name_the_kernel_cannot_hold_is_none() {

@@ -89,6 +89,7 @@ fn main() -> std::process::ExitCode {
         rules::a_goto_without_target_is_taken,
         rules::packets_from_the_virtual_address_take_the_other_gateway,
         interfaces::an_ethernet_interface_is_described,
+        interfaces::an_interface_with_a_name_that_is_no_text_hides_no_other,
         interfaces::loopback_has_neither_arp_nor_hardware_address,
         interfaces::up_and_running_follow_the_interface,
         interfaces::an_interface_that_does_not_exist_is_an_error,

@@ -123,7 +123,13 @@ impl Netlink {
         let found = links.iter().find(|link| self.is_wanted(link, parent, wanted));
         refuse_what_is_taken(&links, found, lower, wanted)?;
         let (index, made) = match found {
-            Some(link) => (link.index(), false),
+            Some(link) => {
+                if is_provisional(link.interface.name()) {
+                    // Whoever made it may have been killed before he came to this.
+                    settle_ipv6(link.interface.short_name(), wanted.family());
+                }
+                (link.index(), false)
+            }
             None => {
                 let before = before(&links, parent.index()).unwrap_or(now);
                 let before = (wanted.family() == Family::V4).then_some(before);
@@ -329,5 +335,12 @@ fn settle_ipv6(name: Name, family: Family) {
 /// A name that no other interface has, by chance of 1 in 2 to the power of 44.
 fn provisional_name() -> Option<Name> {
     let number = RandomState::new().build_hasher().finish() >> 20;
-    Name::new(&format!("vip-{number:011x}"))
+    Name::new(&format!("{PROVISIONAL}{number:011x}"))
 }
+
+fn is_provisional(name: &str) -> bool {
+    name.strip_prefix(PROVISIONAL)
+        .is_some_and(|number| number.len() == 11 && u64::from_str_radix(number, 16).is_ok())
+}
+
+const PROVISIONAL: &str = "vip-";

@@ -210,6 +210,7 @@ fn main() -> std::process::ExitCode {
         rejoin::it_fails_until_interface_and_source_are_back,
         virtual_mac::it_is_what_iproute2_shows_until_removed,
         virtual_mac::what_is_there_is_taken_over_and_put_right,
+        virtual_mac::what_was_left_half_made_is_completed,
         virtual_mac::the_last_of_a_parent_sets_it_back,
         virtual_mac::what_somebody_set_meanwhile_stays,
         virtual_mac::two_of_one_number_over_one_parent_are_refused,

@@ -212,6 +212,7 @@ fn main() -> std::process::ExitCode {
         virtual_mac::what_is_there_is_taken_over_and_put_right,
         virtual_mac::what_was_left_half_made_is_completed,
         virtual_mac::the_last_of_a_parent_sets_it_back,
+        virtual_mac::two_that_remove_the_last_ones_at_once_set_the_parent_back,
         virtual_mac::what_somebody_set_meanwhile_stays,
         virtual_mac::two_of_one_number_over_one_parent_are_refused,
         virtual_mac::a_name_that_is_taken_is_an_error_that_says_by_what,

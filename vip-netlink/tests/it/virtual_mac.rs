@@ -1,6 +1,6 @@
 //! Interfaces with a virtual router's hardware address: how they are made, what of them shows on the wire, how they go.
 
-use std::{fs, net::UdpSocket, process::Command, time::Duration};
+use std::{fs, net::UdpSocket, process::Command, sync::Barrier, thread, time::Duration};
 
 use lab::Lan;
 use vip_netlink::{Change, ErrorKind, Interface, Netlink, VirtualMac};
@@ -135,6 +135,28 @@ pub(crate) fn the_last_of_a_parent_sets_it_back() {
                 assert_eq!(set(), before);
             });
         }
+    }
+}
+
+pub(crate) fn two_that_remove_the_last_ones_at_once_set_the_parent_back() {
+    let (_lan, host) = lone_host();
+    let open = || host.inside(|_| Netlink::open().unwrap());
+    let mut both = [(open(), 51), (open().with_owner(OTHER), 52)];
+
+    for _ in 0..100 {
+        for (netlink, number) in both.iter_mut() {
+            netlink.create_virtual_mac(&host.eth0, virtual_mac(*number)).unwrap();
+        }
+        let start = Barrier::new(2);
+        thread::scope(|scope| {
+            for (netlink, _) in both.iter_mut() {
+                scope.spawn(|| {
+                    start.wait();
+                    netlink.flush().unwrap();
+                });
+            }
+        });
+        assert_eq!(host.inside(|_| (ipv4("eth0", "arp_ignore"), ipv4("eth0", "arp_announce"))), (0, 0));
     }
 }
 

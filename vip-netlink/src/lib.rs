@@ -94,7 +94,8 @@
 //! - Calls are idempotent: adding what is there and removing what is not is `Ok`.
 //! - There is no thread, no signal handler and no global state. Each socket closes on `exec`, and belongs to the network
 //!   namespace of the thread that opened it.
-//! - No request waits for the kernel longer than about a second.
+//! - No request waits for an answer longer than about a second. The kernel answers in the course of the system call,
+//!   though, and that takes as long as the change does, and as those of others do that come first.
 //! - Every error names what was tried, on what, and what would help: `cannot add 192.0.2.10/32 to eth0: operation not
 //!   permitted (needs CAP_NET_ADMIN)`. [`ErrorKind`] tells the passing ones apart.
 //!
@@ -102,8 +103,8 @@
 //!
 //! Whatever of [`Netlink`] changes something, [`RealServer::start`], [`RealServer::stop`] and all of [`AcceptFilter`] need
 //! `CAP_NET_ADMIN` when called; [`Announcer::open`], [`VrrpSocket::open`] and [`VrrpSocket::rejoin`] need `CAP_NET_RAW`,
-//! their other functions nothing more. Looking and watching need nothing. Both capabilities count in the user namespace that owns the network namespace, so that
-//! `unshare --user --map-root-user --net` is enough to try it all.
+//! their other functions nothing more. Looking and watching need nothing. Both capabilities count in the user namespace that
+//! owns the network namespace, so that `unshare --user --map-root-user --net` is enough to try it all.
 
 #![warn(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::unwrap_used))]

@@ -99,7 +99,8 @@ impl Netlink {
     ///
     /// Removing what is not there changes nothing and is [`Change::AlreadySo`]. Other addresses stay: where the kernel would
     /// remove those of the same subnet too, because the sysctl `promote_secondaries` is not set for the interface, it is
-    /// set for that moment.
+    /// set for that moment. Of many of one IPv4 subnet, the first had better go last: whenever the first goes, the kernel
+    /// makes the routes of all others anew, which takes it seconds for a thousand.
     ///
     /// # Errors
     ///

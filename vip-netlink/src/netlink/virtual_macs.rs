@@ -62,7 +62,7 @@ impl Netlink {
     /// [`Unsuitable`](crate::ErrorKind::Unsuitable) where the parent is not an Ethernet interface, or IPv6 is disabled and
     /// the virtual MAC is for IPv6;
     /// [`Other`](crate::ErrorKind::Other) where the parent serves a bridge or bond (`EBUSY`) or one macvlan alone
-    /// (`EINVAL`), or the kernel has no macvlan (`EOPNOTSUPP`).
+    /// (`EINVAL`); [`Unsupported`](crate::ErrorKind::Unsupported) where the kernel has no macvlan (`EOPNOTSUPP`).
     pub fn create_virtual_mac(
         &mut self,
         parent: &Interface,

@@ -122,7 +122,7 @@ impl RequestSocket {
             for message in Messages::new(datagram) {
                 let message = message?;
                 let index = message.sequence().wrapping_sub(first) as usize;
-                let is_last = index + 1 == results.len();
+                let is_last = index.checked_add(1) == Some(results.len());
                 let Some(result) = results.get_mut(index) else { continue };
                 let Reply::End(outcome) = message.read()? else { continue };
                 *result = outcome.into_result();

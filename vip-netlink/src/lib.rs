@@ -94,7 +94,8 @@
 //! - Calls are idempotent: adding what is there and removing what is not is `Ok`.
 //! - There is no thread, no signal handler and no global state. Each socket closes on `exec`, and belongs to the network
 //!   namespace of the thread that opened it.
-//! - No request waits for the kernel longer than about a second.
+//! - No request waits for an answer longer than about a second. The kernel answers in the course of the system call,
+//!   though, and that takes as long as the change does, and as those of others do that come first.
 //! - Every error names what was tried, on what, and what would help: `cannot add 192.0.2.10/32 to eth0: operation not
 //!   permitted (needs CAP_NET_ADMIN)`. [`ErrorKind`] tells the passing ones apart.
 //!

@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use kernel_netlink::{Attributes, Malformed, find};
 
@@ -25,7 +25,8 @@ impl Interface {
         self.index
     }
 
-    /// Returns the name, such as `eth0`; where it was looked up by an alternative name, the real one.
+    /// Returns the name, such as `eth0`; where it was looked up by an alternative name, the real one. What of it is no UTF-8,
+    /// which the kernel does not mind, is `?` here.
     pub fn name(&self) -> &str {
         self.name.as_str()
     }
@@ -94,7 +95,7 @@ impl Interface {
         for attribute in Attributes::new(attributes) {
             let attribute = attribute?;
             match attribute.kind {
-                IFLA_IFNAME => name = Name::of_any_bytes(attribute.value),
+                IFLA_IFNAME => name = Name::lossy(attribute.value),
                 IFLA_ADDRESS => hardware_address = attribute.array().ok().filter(|mac| *mac != [0; 6]),
                 IFLA_MTU => mtu = u32::from_ne_bytes(attribute.array()?),
                 IFLA_AF_SPEC => ipv6_role = Ipv6Role::parse(attribute.value)?,
@@ -162,17 +163,13 @@ impl Name {
         (!name.contains('\0')).then_some(Self { bytes, len })
     }
 
-    /// Takes a name as the kernel gives it, up to the NUL: any bytes but a few. What is not UTF-8 becomes question marks, as
+    /// Takes a name as the kernel holds it, up to its NUL: any bytes but a few. What is not UTF-8 becomes question marks, as
     /// `ip link` shows it; nobody can look it up, but it does not keep others from being listed.
-    pub(crate) fn of_any_bytes(bytes: &[u8]) -> Option<Self> {
-        let name = bytes.split(|byte| *byte == 0).next()?;
-        str::from_utf8(name).ok().and_then(Self::new).or_else(|| {
-            let readable = name.utf8_chunks().flat_map(|chunk| {
-                let unreadable = chunk.invalid().iter().map(|_| '?');
-                chunk.valid().chars().chain(unreadable)
-            });
-            Self::new(&readable.collect::<String>())
-        })
+    fn lossy(bytes: &[u8]) -> Option<Self> {
+        match String::from_utf8_lossy(bytes.split(|byte| *byte == 0).next()?) {
+            Cow::Borrowed(name) => Self::new(name),
+            Cow::Owned(name) => Self::new(&name.replace(char::REPLACEMENT_CHARACTER, "?")),
+        }
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -220,23 +217,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn any_bytes_of_the_kernels_are_a_name() {
+        for (bytes, name) in [
+            (&b"eth0\0"[..], Some("eth0")),
+            (b"no NUL", Some("no NUL")),
+            (b"x\xffy\0", Some("x?y")),
+            (b"\xc3\xff0\0", Some("??0")),
+            ("\u{df}\0".as_bytes(), Some("\u{df}")),
+            (&[0xff; 15], Some("???????????????")),
+            (b"\0", None),
+        ] {
+            assert_eq!(Name::lossy(bytes).as_ref().map(Name::as_str), name);
+        }
+    }
+
+    #[test]
     fn a_name_the_kernel_cannot_hold_is_none() {
         for name in ["", "a\0b", "sixteen-bytes-ab", "a name of more than 255 bytes ".repeat(9).as_str()] {
             assert_eq!(Name::new(name), None, "{name:?}");
         }
         assert_eq!(Name::new("fifteen-bytes-x").unwrap().as_str(), "fifteen-bytes-x");
-    }
-
-    #[test]
-    fn a_name_that_is_no_text_has_question_marks() {
-        for (bytes, shown) in [
-            (&b"eth0\0"[..], "eth0"),
-            ("\u{df}\0".as_bytes(), "\u{df}"),
-            (b"\xc3\xff0\0", "??0"),
-            (&[0xff; 15], "???????????????"),
-        ] {
-            assert_eq!(Name::of_any_bytes(bytes).unwrap().as_str(), shown);
-        }
-        assert_eq!(Name::of_any_bytes(b"\0"), None);
     }
 }

@@ -90,8 +90,8 @@ impl RealServer {
     /// # Errors
     ///
     /// [`NotPermitted`](crate::ErrorKind::NotPermitted), also where a container has a read-only `/proc/sys`, unless the
-    /// sysctls are set already; [`Unsuitable`](crate::ErrorKind::Unsuitable) for what cannot be a virtual address here, where
-    /// IPv6 is disabled, and before Linux 5.18; [`Busy`](crate::ErrorKind::Busy) if another process does not come to an end.
+    /// sysctls are set already; [`Unsuitable`](crate::ErrorKind::Unsuitable) for what cannot be a virtual address here, and where
+    /// IPv6 is disabled; [`Unsupported`](crate::ErrorKind::Unsupported) before Linux 5.18; [`Busy`](crate::ErrorKind::Busy) if another process does not come to an end.
     pub fn start(&mut self, vips: &[IpAddr]) -> Result<Started, Error> {
         let addresses = vips.iter().map(|vip| host_address(*vip)).collect::<Result<Vec<_>, _>>()?;
         let _turn = Turn::take(&self.namespace)?;

@@ -33,7 +33,6 @@ use crate::{
     error::{Cause, Error, Failure, Operation},
     link::{Interface, Name},
     packet::Packet,
-    socket::set_option,
 };
 
 /// A raw IP socket for VRRP on one interface, over IPv4 or IPv6 as its source says.
@@ -372,7 +371,13 @@ fn socket_address(ip: IpAddr, interface: u32) -> SockAddr {
 /// Has the socket send through an interface, and receive from it alone: that with the index, whatever its name is by now.
 fn bind_to_interface(socket: &Socket, interface: &Interface) -> io::Result<()> {
     let index = interface.index().cast_signed();
-    set_option(socket, libc::SOL_SOCKET, libc::SO_BINDTOIFINDEX, index)?;
+    let length = size_of::<i32>() as libc::socklen_t;
+    let (level, option) = (libc::SOL_SOCKET, libc::SO_BINDTOIFINDEX);
+    // SAFETY: the kernel reads as many bytes of the index as it has.
+    #[expect(unsafe_code, reason = "neither nix nor socket2 knows the option on Linux")]
+    let result =
+        unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const index).cast(), length) };
+    Errno::result(result)?;
     // The kernel takes any index, and says only when asked that there is no such interface.
     socket.device().map(drop)
 }

@@ -23,7 +23,7 @@ impl Netlink {
     /// while another program removes some, may still lack one that stays, in rare cases: the kernel notices a change a
     /// moment after making it.
     ///
-    /// Left out is what [`Address`] cannot hold, such as 0.0.0.0, though the kernel lets a user add it.
+    /// Left out is what [`Address`](crate::Address) cannot hold, such as 0.0.0.0, though the kernel lets a user add it.
     ///
     /// # Errors
     ///
@@ -104,7 +104,8 @@ impl Netlink {
     ///
     /// Removing what is not there changes nothing and is [`Change::AlreadySo`]. Other addresses stay: where the kernel would
     /// remove those of the same subnet too, because the sysctl `promote_secondaries` is not set for the interface, it is
-    /// set for that moment.
+    /// set for that moment. Of many of one IPv4 subnet, the first had better go last: whenever the first goes, the kernel
+    /// makes the routes of all others anew, which takes it seconds for a thousand.
     ///
     /// # Errors
     ///
@@ -168,7 +169,8 @@ impl Netlink {
         }
         let interfaces = self.interfaces()?;
         let mut batch = Batch::new();
-        for assigned in stale {
+        // The first of an IPv4 subnet last: the kernel would make the next one the first, and all their routes anew.
+        for assigned in stale.iter().rev() {
             // An interface that went took its addresses along.
             if let Some(interface) = interfaces.iter().find(|one| one.index() == assigned.interface()) {
                 batch.remove(interface, *assigned);

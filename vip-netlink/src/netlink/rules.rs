@@ -44,7 +44,8 @@ impl Netlink {
     ///
     /// # Errors
     ///
-    /// [`NotPermitted`](crate::ErrorKind::NotPermitted); as [`rules`](Self::rules).
+    /// [`NotPermitted`](crate::ErrorKind::NotPermitted); [`Unsuitable`](crate::ErrorKind::Unsuitable) where the kernel would
+    /// take another rule of the owner's for it, which it could not be told to put back; as [`rules`](Self::rules).
     pub fn remove_rule(&mut self, rule: &Rule) -> Result<Change, Error> {
         self.carry_out_one(Request::RemoveRule(Box::new(rule.clone())))
     }

@@ -62,7 +62,7 @@ impl Netlink {
     /// [`Unsuitable`](crate::ErrorKind::Unsuitable) where the parent is not an Ethernet interface, or IPv6 is disabled and
     /// the virtual MAC is for IPv6;
     /// [`Other`](crate::ErrorKind::Other) where the parent serves a bridge or bond (`EBUSY`) or one macvlan alone
-    /// (`EINVAL`), or the kernel has no macvlan (`EOPNOTSUPP`).
+    /// (`EINVAL`); [`Unsupported`](crate::ErrorKind::Unsupported) where the kernel has no macvlan (`EOPNOTSUPP`).
     pub fn create_virtual_mac(
         &mut self,
         parent: &Interface,
@@ -123,7 +123,13 @@ impl Netlink {
         let found = links.iter().find(|link| self.is_wanted(link, parent, wanted));
         refuse_what_is_taken(&links, found, lower, wanted)?;
         let (index, made) = match found {
-            Some(link) => (link.index(), false),
+            Some(link) => {
+                if is_provisional(link.interface.name()) {
+                    // Whoever made it may have been killed before he came to this.
+                    settle_ipv6(link.interface.short_name(), wanted.family());
+                }
+                (link.index(), false)
+            }
             None => {
                 let before = before(&links, parent.index()).unwrap_or(now);
                 let before = (wanted.family() == Family::V4).then_some(before);
@@ -203,21 +209,15 @@ impl Netlink {
     }
 
     fn remove_if_ours(&mut self, index: u32) -> Result<Change, Failure> {
-        let links = self.links()?;
-        let Some(link) = links.iter().find(|link| link.index() == index) else {
+        let mut links = self.links()?;
+        let Some(at) = links.iter().position(|link| link.index() == index) else {
             return Ok(Change::AlreadySo);
         };
-        let Some(mark) = link.mark.filter(|_| self.is_ours(link)) else {
+        let link = links.swap_remove(at);
+        let Some(mark) = link.mark.filter(|_| self.is_ours(&link)) else {
             return Err(Cause::WithoutMark.into());
         };
-        let others = links.iter().filter(|link| link.index() != index);
-        let back = match mark.before {
-            Some(before) if !others.filter_map(|link| link.saved_for(mark.parent)).any(|_| true) => {
-                // A parent that is gone has nothing to be set back.
-                self.parent_settings(mark.parent).map_or(Vec::new(), |now| before.changes_back(now))
-            }
-            _ => Vec::new(),
-        };
+        let back = self.changes_back(&links, mark);
         // In one system call, so that the mark is not gone before what it is needed for is done.
         let mut outcomes =
             self.socket.batch(1 + usize::from(!back.is_empty()), |number, envelope| match number {
@@ -230,8 +230,27 @@ impl Netlink {
             Err(failure) if failure.is(libc::ENODEV) => Change::AlreadySo,
             deleted => deleted.map(|()| Change::Made)?,
         };
-        set_back.or_else(|failure| if failure.is(libc::ENODEV) { Ok(()) } else { Err(failure) })?;
+        set_back.map_err(Failure::from).or_else(accept_no_parent)?;
+        if mark.before.is_some() && before(&links, mark.parent).is_some() {
+            // Whoever removed that one meanwhile may have taken ours for the last.
+            let links = self.links()?;
+            let back = self.changes_back(&links, mark);
+            if !back.is_empty() {
+                self.set_ipv4_settings(mark.parent, &back).or_else(accept_no_parent)?;
+            }
+        }
         Ok(change)
+    }
+
+    /// What to set of the parent of a virtual MAC that goes, while these other links stay.
+    fn changes_back(&mut self, others: &[Link], mark: Mark) -> Vec<(Ipv4Setting, u32)> {
+        match mark.before {
+            Some(settings) if before(others, mark.parent).is_none() => {
+                // A parent that is gone has nothing to be set back.
+                self.parent_settings(mark.parent).map_or(Vec::new(), |now| settings.changes_back(now))
+            }
+            _ => Vec::new(),
+        }
     }
 
     fn is_ours(&self, link: &Link) -> bool {
@@ -304,6 +323,10 @@ fn refuse_what_is_taken(
     same.map_or(Ok(()), |other| Err(Cause::HardwareAddressTaken(other.interface.short_name()).into()))
 }
 
+fn accept_no_parent(failure: Failure) -> Result<(), Failure> {
+    if failure.is(libc::ENODEV) { Ok(()) } else { Err(failure) }
+}
+
 fn accept_no_ipv6(failure: Failure, family: Family) -> Result<(), Failure> {
     match family {
         _ if !failure.is(libc::EAFNOSUPPORT) => Err(failure),
@@ -329,5 +352,12 @@ fn settle_ipv6(name: Name, family: Family) {
 /// A name that no other interface has, by chance of 1 in 2 to the power of 44.
 fn provisional_name() -> Option<Name> {
     let number = RandomState::new().build_hasher().finish() >> 20;
-    Name::new(&format!("vip-{number:011x}"))
+    Name::new(&format!("{PROVISIONAL}{number:011x}"))
 }
+
+fn is_provisional(name: &str) -> bool {
+    name.strip_prefix(PROVISIONAL)
+        .is_some_and(|number| number.len() == 11 && u64::from_str_radix(number, 16).is_ok())
+}
+
+const PROVISIONAL: &str = "vip-";

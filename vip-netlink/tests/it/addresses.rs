@@ -1,6 +1,13 @@
 //! Addresses come, are seen, and go.
 
-use std::{collections::HashSet, fs, net::Ipv4Addr, process::Command, thread};
+use std::{
+    collections::HashSet,
+    fs,
+    net::Ipv4Addr,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
 
 use lab::Lan;
 use vip_netlink::{
@@ -304,6 +311,22 @@ pub(crate) fn what_a_predecessor_left_is_adopted_or_removed() {
     let left = of_another.adopt(|_| true).unwrap();
     assert_eq!(texts(&left), ["192.0.2.77/32"]);
     assert_eq!(left[0].owner(), Some(other));
+}
+
+pub(crate) fn a_subnet_full_of_addresses_is_removed_in_no_time() {
+    let (_lan, mut host) = lone_host();
+    let mut batch = Batch::new();
+    for [high, low] in (1..=1000_u16).map(u16::to_be_bytes) {
+        batch.add(&host.eth0, Address::new([172, 16, high, low], 16).unwrap());
+    }
+    assert!(host.netlink.carry_out(&batch).iter().all(Result::is_ok));
+    let start = Instant::now();
+
+    host.netlink.flush().unwrap();
+
+    // It is 20 ms, and was seconds when the first of the subnet went first.
+    assert!(start.elapsed() < Duration::from_millis(500), "{:?}", start.elapsed());
+    assert_eq!(host.addresses(), ["10.0.0.1/24"]);
 }
 
 fn lone_host() -> (Lan, Host) {

@@ -1,6 +1,6 @@
 //! Interfaces with a virtual router's hardware address: how they are made, what of them shows on the wire, how they go.
 
-use std::{fs, net::UdpSocket, process::Command, time::Duration};
+use std::{fs, net::UdpSocket, process::Command, sync::Barrier, thread, time::Duration};
 
 use lab::Lan;
 use vip_netlink::{Change, ErrorKind, Interface, Netlink, VirtualMac};
@@ -93,6 +93,29 @@ pub(crate) fn what_is_there_is_taken_over_and_put_right() {
     });
 }
 
+pub(crate) fn what_was_left_half_made_is_completed() {
+    let Some(_) = lab::need("ip") else { return };
+    let (_lan, mut host) = lone_host();
+    host.enable_ipv6(1);
+
+    host.inside(|netlink| {
+        for (virtual_mac, setting, half_made) in
+            [(virtual_mac(51), "disable_ipv6", 0), (VirtualMac::ipv6(52).unwrap(), "accept_ra", 1)]
+        {
+            let made = netlink.create_virtual_mac(&host.eth0, virtual_mac).unwrap();
+            let whole = ipv6(made.name(), setting);
+            set_ipv6(made.name(), setting, half_made);
+            ip(&format!("link set dev {} name vip-0123456789a", made.name()));
+
+            let completed = netlink.create_virtual_mac(&host.eth0, virtual_mac).unwrap();
+
+            assert_eq!(completed, made);
+            assert_ne!(whole, half_made);
+            assert_eq!(ipv6(made.name(), setting), whole, "{setting}");
+        }
+    });
+}
+
 pub(crate) fn the_last_of_a_parent_sets_it_back() {
     let (_lan, host) = lone_host();
 
@@ -112,6 +135,28 @@ pub(crate) fn the_last_of_a_parent_sets_it_back() {
                 assert_eq!(set(), before);
             });
         }
+    }
+}
+
+pub(crate) fn two_that_remove_the_last_ones_at_once_set_the_parent_back() {
+    let (_lan, host) = lone_host();
+    let open = || host.inside(|_| Netlink::open().unwrap());
+    let mut both = [(open(), 51), (open().with_owner(OTHER), 52)];
+
+    for _ in 0..100 {
+        for (netlink, number) in both.iter_mut() {
+            netlink.create_virtual_mac(&host.eth0, virtual_mac(*number)).unwrap();
+        }
+        let start = Barrier::new(2);
+        thread::scope(|scope| {
+            for (netlink, _) in both.iter_mut() {
+                scope.spawn(|| {
+                    start.wait();
+                    netlink.flush().unwrap();
+                });
+            }
+        });
+        assert_eq!(host.inside(|_| (ipv4("eth0", "arp_ignore"), ipv4("eth0", "arp_announce"))), (0, 0));
     }
 }
 
@@ -435,6 +480,10 @@ pub(crate) fn ipv6(interface: &str, setting: &str) -> u32 {
 
 fn read(path: &str) -> u32 {
     fs::read_to_string(path).unwrap().trim().parse().unwrap()
+}
+
+fn set_ipv6(interface: &str, setting: &str, value: u32) {
+    fs::write(format!("/proc/sys/net/ipv6/conf/{interface}/{setting}"), value.to_string()).unwrap();
 }
 
 pub(crate) fn set_ipv4(interface: &str, setting: &str, value: u32) {

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     address::{AssignedAddress, Family, VirtualAddress},
-    error::{Cause, Error, Failure, Operation},
+    error::{Cause, Error, ErrorKind, Failure, Operation},
     link::Interface,
     socket::AT_ONCE,
 };
@@ -167,12 +167,14 @@ impl Netlink {
         let mut batch = Batch::new();
         // The first of an IPv4 subnet last: the kernel would make the next one the first, and all their routes anew.
         for assigned in stale.iter().rev() {
-            // An interface that went took its addresses along.
             if let Some(interface) = interfaces.iter().find(|one| one.index() == assigned.interface()) {
                 batch.remove(interface, *assigned);
             }
         }
-        self.carry_out(&batch).into_iter().try_for_each(|result| result.map(drop))
+        // An interface that went took its addresses along.
+        let is_gone = |error: &Error| error.kind() == ErrorKind::NoSuchInterface;
+        let mut failed = self.carry_out(&batch).into_iter().filter_map(Result::err);
+        failed.find(|error| !is_gone(error)).map_or(Ok(()), Err)
     }
 
     /// Removes addresses, and no others with them.

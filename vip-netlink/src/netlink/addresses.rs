@@ -81,7 +81,8 @@ impl Netlink {
     /// another prefix length or peer, or any on another interface, is another address.
     ///
     /// An IPv6 address is usable at once, unless [`VirtualAddress::detect_duplicates`] was asked for: one that is there but not
-    /// usable ([`is_usable`](AssignedAddress::is_usable)) is removed and added again.
+    /// usable ([`is_usable`](AssignedAddress::is_usable)) is removed and added again. Sockets can be bound to it when the call
+    /// returns; the kernel takes packets for it and answers for it a moment later, in general less than a millisecond.
     ///
     /// # Errors
     ///

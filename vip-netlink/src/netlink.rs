@@ -304,6 +304,24 @@ mod tests {
         );
     }
 
+    #[test]
+    fn leftovers_that_went_with_their_interface_are_no_error() {
+        let mark = [&ne16(5)[..], &ne16(11), &[Owner::default().get(), 0, 0, 0]].concat();
+        let left = [&address(2, 1)[..], &mark].concat();
+        let link = [&[0; 4][..], &ne32(2), &[0; 8], &ne16(8), &ne16(libc::IFLA_IFNAME), b"eth0"].concat();
+        let (mut netlink, _kernel) = scripted(&[
+            [message_bytes(RTM_NEWADDR, MULTI, 1, &left), end(1)].concat(),
+            end(2),
+            [message_bytes(libc::RTM_NEWLINK, MULTI, 3, &link), end(3)].concat(),
+            refusal(4, libc::ENODEV), // The settings are asked for.
+            refusal(5, libc::ENODEV),
+            end(6),
+            end(7),
+        ]);
+
+        assert_eq!(netlink.adopt(|_| false).unwrap(), []);
+    }
+
     fn batch(count: u8) -> Batch {
         let mut batch = Batch::new();
         for last in 1..=count {

@@ -31,10 +31,10 @@ impl VirtualMac {
     }
 
     /// Chooses another name for the interface: virtual routers of one number on two parents need two. `None` where the
-    /// kernel would not take it: empty, longer than 15 bytes, `.`, `..`, or with a slash, colon, white space or NUL.
+    /// kernel would not take it as it is: empty, longer than 15 bytes, `.`, `..`, or with a slash, colon, white space or NUL,
+    /// or with a per cent sign, for which it puts a number.
     pub fn named(self, name: &str) -> Option<Self> {
-        let is_refused =
-            |byte: u8| byte == b'/' || byte == b':' || byte.is_ascii_whitespace() || byte == 0x0b;
+        let is_refused = |byte: u8| matches!(byte, b'/' | b':' | b'%' | 0x0b) || byte.is_ascii_whitespace();
         let name =
             Name::new(name).filter(|_| !matches!(name, "." | "..") && !name.bytes().any(is_refused))?;
         Some(Self { name, ..self })
@@ -85,7 +85,8 @@ mod tests {
     fn a_name_the_kernel_would_not_take_is_none() {
         let vmac = VirtualMac::ipv4(51).unwrap();
 
-        for name in ["", ".", "..", "a/b", "a:b", "a b", "a\tb", "a\u{b}b", "a\0b", "sixteen-bytes-ab"] {
+        for name in ["", ".", "..", "a/b", "a:b", "a b", "a\tb", "a\u{b}b", "a\0b", "a%d", "sixteen-bytes-ab"]
+        {
             assert_eq!(vmac.named(name), None, "{name:?}");
         }
         assert_eq!(vmac.named("fifteen-bytes-x").unwrap().name(), "fifteen-bytes-x");

@@ -8,12 +8,13 @@ use super::{
     Batch, Change, Netlink,
     batch::{Place, Request},
     get_link,
-    settings::Ipv4Setting,
+    settings::{Ipv4Setting, write_ipv4_settings},
 };
 use crate::{
     address::{AssignedAddress, Family, VirtualAddress},
-    error::{Cause, Error, Failure, Operation},
+    error::{Cause, Error, ErrorKind, Failure, Operation},
     link::Interface,
+    socket::AT_ONCE,
 };
 
 impl Netlink {
@@ -80,7 +81,8 @@ impl Netlink {
     /// another prefix length or peer, or any on another interface, is another address.
     ///
     /// An IPv6 address is usable at once, unless [`VirtualAddress::detect_duplicates`] was asked for: one that is there but not
-    /// usable ([`is_usable`](AssignedAddress::is_usable)) is removed and added again.
+    /// usable ([`is_usable`](AssignedAddress::is_usable)) is removed and added again. Sockets can be bound to it when the call
+    /// returns; the kernel takes packets for it and answers for it a moment later, in general less than a millisecond.
     ///
     /// Packets to an IPv6 address are accepted a moment after this returns: usually a tenth of a millisecond, longer after many
     /// additions or on a busy host. Those that come before are dropped. So if the address is announced at once, a
@@ -171,32 +173,59 @@ impl Netlink {
         let mut batch = Batch::new();
         // The first of an IPv4 subnet last: the kernel would make the next one the first, and all their routes anew.
         for assigned in stale.iter().rev() {
-            // An interface that went took its addresses along.
             if let Some(interface) = interfaces.iter().find(|one| one.index() == assigned.interface()) {
                 batch.remove(interface, *assigned);
             }
         }
-        self.carry_out(&batch).into_iter().try_for_each(|result| result.map(drop))
+        // An interface that went took its addresses along.
+        let is_gone = |error: &Error| error.kind() == ErrorKind::NoSuchInterface;
+        let mut failed = self.carry_out(&batch).into_iter().filter_map(Result::err);
+        failed.find(|error| !is_gone(error)).map_or(Ok(()), Err)
     }
 
-    /// Sets the sysctl `promote_secondaries` on the interfaces where the kernel would remove more than it is told to.
-    /// Returns those, to be set back.
-    pub(super) fn keep_secondaries(&mut self, requests: &[Request]) -> Vec<u32> {
-        let may_have_secondaries: BTreeSet<_> =
-            requests.iter().filter_map(Request::may_take_others_along).collect();
-        let set = |interface: &u32| {
-            // What fails here fails again where it is reported: when the address is removed.
-            self.ipv4_setting(*interface, Ipv4Setting::PromoteSecondaries).is_ok_and(|value| value == 0)
-                && self.set_ipv4_settings(*interface, &[(Ipv4Setting::PromoteSecondaries, 1)]).is_ok()
-        };
-        may_have_secondaries.into_iter().filter(set).collect()
+    /// Removes addresses, and no others with them.
+    pub(super) fn remove_addresses(&mut self, requests: &[Request]) -> Vec<Result<Change, Failure>> {
+        let may_take_others = requests.iter().any(|request| request.may_take_others_along().is_some());
+        // With a setting before each and one after it in one system call.
+        let at_once = if may_take_others { AT_ONCE / 3 } else { AT_ONCE };
+        requests.chunks(at_once).flat_map(|some| self.remove_some(some)).collect()
     }
 
-    pub(super) fn restore_secondaries(&mut self, interfaces: Vec<u32>) {
-        for interface in interfaces {
-            // It fails only if the interface went.
-            let _ = self.set_ipv4_settings(interface, &[(Ipv4Setting::PromoteSecondaries, 0)]);
+    /// Sets the sysctl `promote_secondaries` on the interfaces where the kernel would remove more than it is told to, and
+    /// sets it back: in one system call, half-way through which nobody is killed.
+    fn remove_some(&mut self, requests: &[Request]) -> Vec<Result<Change, Failure>> {
+        let to_set = self.would_take_others_along(requests);
+        let set = |value| to_set.iter().map(move |interface| Step::Set(*interface, value));
+        let steps: Vec<_> = set(1).chain(requests.iter().map(Step::Remove)).chain(set(0)).collect();
+        let owner = self.owner;
+        for request in requests {
+            request.announce_to(&self.monitors);
         }
+        let outcomes = self.socket.batch(steps.len(), |index, envelope| match steps.get(index) {
+            Some(Step::Set(interface, value)) => {
+                write_ipv4_settings(envelope, *interface, &[(Ipv4Setting::PromoteSecondaries, *value)]);
+            }
+            Some(Step::Remove(request)) => request.write(envelope, owner),
+            None => {}
+        });
+        let mut results = Vec::with_capacity(requests.len());
+        for (step, outcome) in steps.iter().zip(outcomes) {
+            // Where the setting fails, so does the removal, for the same reason.
+            if let Step::Remove(request) = step {
+                let result = request.change(outcome);
+                request.report_to(&self.monitors, &result);
+                results.push(result);
+            }
+        }
+        results
+    }
+
+    fn would_take_others_along(&mut self, requests: &[Request]) -> Vec<u32> {
+        let may: BTreeSet<_> = requests.iter().filter_map(Request::may_take_others_along).collect();
+        let is_unset = |interface: &u32| {
+            self.ipv4_setting(*interface, Ipv4Setting::PromoteSecondaries).is_ok_and(|value| value == 0)
+        };
+        may.into_iter().filter(is_unset).collect()
     }
 
     /// Looks after IPv6 addresses that were there already: they may be there in another way.
@@ -262,6 +291,12 @@ impl Request {
             | Self::RemoveRule(_) => None,
         }
     }
+}
+
+/// What to ask of the kernel so that just some addresses go.
+enum Step<'r> {
+    Set(u32, u32),
+    Remove(&'r Request),
 }
 
 /// How often leftovers are looked for while there are any.

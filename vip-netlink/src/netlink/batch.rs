@@ -113,15 +113,12 @@ impl Netlink {
         // Those of one kind together, so that one kind is settled before the next begins.
         for run in batch.requests().chunk_by(|one, next| discriminant(one) == discriminant(next)) {
             let outcomes = match run.first() {
+                Some(Request::RemoveAddress(..)) => self.remove_addresses(run),
                 Some(Request::RemoveRoute(_)) => self.remove_routes(run),
                 Some(Request::RemoveRule(_)) => self.remove_rules(run),
-                Some(
-                    Request::AddAddress(..)
-                    | Request::RemoveAddress(..)
-                    | Request::AddRoute(_)
-                    | Request::AddRule(_),
-                )
-                | None => self.ask_and_settle(run),
+                Some(Request::AddAddress(..) | Request::AddRoute(_) | Request::AddRule(_)) | None => {
+                    self.ask_and_settle(run)
+                }
             };
             let named = |(request, result): (&Request, Result<_, Failure>)| {
                 result.map_err(|failure| request.operation().failed(failure))
@@ -133,7 +130,6 @@ impl Netlink {
 
     /// Has the kernel carry out requests, and looks after those of which it says that they are so already.
     fn ask_and_settle(&mut self, requests: &[Request]) -> Vec<Result<Change, Failure>> {
-        let guard = self.keep_secondaries(requests);
         let owner = self.owner;
         for request in requests {
             request.announce_to(&self.monitors);
@@ -151,7 +147,6 @@ impl Netlink {
         self.make_usable(requests, &mut results);
         self.settle_routes(requests, &mut results);
         self.settle_rules(requests, &mut results);
-        self.restore_secondaries(guard);
         results
     }
 

@@ -235,6 +235,7 @@ fn main() -> std::process::ExitCode {
         virtual_mac_crash::what_a_killed_process_left_is_flushed_and_nothing_else,
         virtual_mac_crash::what_a_killed_process_left_is_adopted,
         virtual_mac_crash::whenever_a_process_is_killed_nothing_stays,
+        virtual_mac_crash::whenever_a_process_that_removes_is_killed_nothing_stays,
         accept_filter::datagrams_to_the_address_are_dropped_until_it_is_unblocked,
         accept_filter::a_connection_waits_until_the_address_is_unblocked,
         accept_filter::the_address_answers_to_no_ping_and_the_host_does,

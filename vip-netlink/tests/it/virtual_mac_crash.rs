@@ -66,6 +66,19 @@ pub(crate) fn whenever_a_process_is_killed_nothing_stays() {
     }
 }
 
+pub(crate) fn whenever_a_process_that_removes_is_killed_nothing_stays() {
+    let Some(_) = lab::need("ip") else { return };
+    let (_lan, host) = lone_host();
+    let before = host.inside(|_| everything());
+
+    for steps in 1..=40 {
+        kill_after(&host, "removals", steps);
+        host.inside(|netlink| netlink.flush().unwrap());
+
+        assert_eq!(host.inside(|_| everything()), before, "after {steps} steps");
+    }
+}
+
 /// What is not ours: interfaces and addresses, with and without marks of others.
 fn put_foreign_things(host: &Host, netlink: &mut Netlink) {
     ip("link add link eth0 name foreign address 00:00:5e:00:01:07 type macvlan mode private");
@@ -105,8 +118,10 @@ pub(crate) fn as_child() -> Option<ExitCode> {
         tell();
         // Until it is killed: nothing comes.
         let _ = stdin().read(&mut [0]);
-    } else {
+    } else if what == "again and again" {
         again_and_again(&mut netlink);
+    } else {
+        remove_again_and_again(&mut netlink);
     }
     Some(ExitCode::FAILURE)
 }
@@ -136,6 +151,21 @@ fn again_and_again(netlink: &mut Netlink) {
         netlink.add(&vmac, address("10.0.1.1/32")).unwrap();
         tell();
         netlink.remove_virtual_mac(&vmac).unwrap();
+    }
+}
+
+fn remove_again_and_again(netlink: &mut Netlink) {
+    let eth0 = netlink.interface("eth0").unwrap();
+    let both = ["10.0.2.1/24", "10.0.2.2/24"].map(address);
+    loop {
+        for vip in both {
+            netlink.add(&eth0, vip).unwrap();
+        }
+        tell();
+        for _ in 0..10 {
+            netlink.remove(&eth0, both[0]).unwrap();
+        }
+        netlink.remove(&eth0, both[1]).unwrap();
     }
 }
 

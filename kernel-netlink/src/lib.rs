@@ -61,7 +61,7 @@ mod write;
 
 pub use failure::{Failure, Malformed};
 pub use read::{Attribute, Attributes, Message, Messages, Outcome, Reply, find};
-pub use socket::{BUFFER_LEN, Envelope, RequestSocket, TIMEOUT, open};
+pub use socket::{AT_ONCE, BUFFER_LEN, Envelope, RequestSocket, TIMEOUT, open};
 pub use transaction::Transaction;
 pub use write::{NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, Payload, Writer};
 

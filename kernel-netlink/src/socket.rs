@@ -272,7 +272,7 @@ const DUMP_ATTEMPTS: u32 = 8;
 /// More than any datagram of the kernel's (`NLMSG_GOODSIZE`, and 32 KiB in dumps).
 pub const BUFFER_LEN: usize = 64 * 1024;
 /// Requests in one system call: if all of them fail, their answers fit into the receive buffer.
-pub(crate) const AT_ONCE: usize = 100;
+pub const AT_ONCE: usize = 100;
 /// Bytes after which no more requests are put into a system call: far less than a send buffer takes.
 const ENOUGH: usize = 32 * 1024;
 /// linux/netlink.h.

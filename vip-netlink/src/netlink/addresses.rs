@@ -10,11 +10,12 @@ use super::{
     get_link,
     settings::{Ipv4Setting, write_ipv4_settings},
 };
+use kernel_netlink::AT_ONCE;
+
 use crate::{
     address::{AssignedAddress, Family, VirtualAddress},
     error::{Cause, Error, ErrorKind, Failure, Operation},
     link::Interface,
-    socket::AT_ONCE,
 };
 
 impl Netlink {

@@ -19,6 +19,49 @@ pub struct Outcome {
     pub detail: Option<Box<str>>,
 }
 
+impl Outcome {
+    /// Makes that of a run which came as far as this layer and found all as expected.
+    #[must_use]
+    pub const fn passed(layer: Layer) -> Self {
+        Self::new(Verdict::Pass, Cause::new(layer, Kind::Passed, 0))
+    }
+
+    /// Makes that of a run which shows that the target does not serve.
+    #[must_use]
+    pub const fn failed(cause: Cause) -> Self {
+        Self::new(Verdict::Fail, cause)
+    }
+
+    /// Makes that of a run which says nothing about the target.
+    #[must_use]
+    pub const fn inconclusive(cause: Cause) -> Self {
+        Self::new(Verdict::Inconclusive, cause)
+    }
+
+    /// Says that it leaves no room for chance.
+    #[must_use]
+    pub fn decisive(self) -> Self {
+        Self { decisive: true, ..self }
+    }
+
+    /// Adds what is said of the weight.
+    #[must_use]
+    pub fn with_weight(self, weight: WeightHint) -> Self {
+        Self { weight: Some(weight), ..self }
+    }
+
+    /// Adds words: of a longer text, the first 256 bytes or a few less, so that no character is cut.
+    #[must_use]
+    pub fn with_detail(self, text: &str) -> Self {
+        let end = (0..=text.len().min(DETAIL_LEN)).rev().find(|end| text.is_char_boundary(*end));
+        Self { detail: text.get(..end.unwrap_or_default()).map(Box::from), ..self }
+    }
+
+    const fn new(verdict: Verdict, cause: Cause) -> Self {
+        Self { verdict, cause, latency: Duration::ZERO, decisive: false, weight: None, detail: None }
+    }
+}
+
 /// What a run says of the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -44,6 +87,14 @@ pub struct Cause {
     /// The number that goes with it: an errno, an HTTP or SMTP status, a DNS response code, an exit code, a signal, a TLS
     /// alert; 0 where there is none.
     pub code: i32,
+}
+
+impl Cause {
+    /// Puts one together.
+    #[must_use]
+    pub const fn new(layer: Layer, kind: Kind, code: i32) -> Self {
+        Self { layer, kind, code }
+    }
 }
 
 /// How far a run came.
@@ -101,3 +152,5 @@ pub enum WeightHint {
     /// This much more or less than the configured weight (keepalived's MISC_DYNAMIC).
     Delta(i32),
 }
+
+const DETAIL_LEN: usize = 256;

@@ -5,6 +5,8 @@
 mod dice;
 mod guard;
 mod health;
+mod latency;
+mod metrics;
 mod monitor;
 mod outcome;
 mod policy;
@@ -16,6 +18,8 @@ mod words;
 
 pub use guard::judge_silence;
 pub use health::{Admin, Evidence, Health, Standing};
+pub use latency::LatencyHistogram;
+pub use metrics::{CheckLabels, OpenMetrics};
 pub use monitor::{Change, LastResult, Monitor, MonitorEvent, MonitorSnapshot, MonitorStats, Reason};
 pub use outcome::{Cause, Kind, Layer, Outcome, Verdict, WeightHint};
 pub use policy::{

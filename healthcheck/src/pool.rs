@@ -508,3 +508,22 @@ fn disown<K: Copy + Eq, C: Copy + Ord>(owners: &mut BTreeMap<C, Vec<K>>, check: 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_that_polls_no_events_does_not_make_it_grow() {
+        let now = Instant::now();
+        let mut pool = Pool::new(now, PoolConfig::default());
+        for _ in 0..100 {
+            pool.set_target(now, 1, Target::new(1).check(1, Standing::UP));
+            let _ = pool.poll_actions();
+            pool.remove_target(now, 1);
+            let _ = pool.poll_actions();
+        }
+        assert_eq!((pool.changed.len(), pool.members.len(), pool.owners.len()), (0, 0, 0));
+        assert_eq!(pool.sums, Sums::default());
+    }
+}

@@ -8,7 +8,9 @@ use healthcheck::{
 };
 use proptest::prelude::*;
 
-use super::{REFUSED, at, drain, exact, fail, healths, local, monitor, ms, pass, run, up, with_verdict};
+use super::{
+    REFUSED, at, drain, exact, fail, healths, held_up, local, monitor, ms, pass, run, up, with_verdict,
+};
 
 #[test]
 fn a_monitor_is_small() {
@@ -118,6 +120,11 @@ fn local_failures_must_be_in_a_row_to_count() {
         run(&mut monitor, &outcome, 0);
     }
     assert_eq!(monitor.health(), Health::Up);
+    // One that was held up is no result, and ends no row.
+    for outcome in [held_up(), local()] {
+        run(&mut monitor, &outcome, 0);
+    }
+    assert_eq!(monitor.health(), Health::Down);
 }
 
 #[test]

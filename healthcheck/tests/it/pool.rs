@@ -168,6 +168,20 @@ fn without_quorum_the_fallback_serves_alone_and_with_it_never() {
 }
 
 #[test]
+fn the_fallback_may_be_one_of_the_targets() {
+    let mut pool = pool(PoolConfig::builder().quorum(2).fallback(1), &[1, 1, 5]);
+    for check in [0, 2] {
+        pool.handle_check(at(1), check, Standing::DOWN);
+    }
+    assert_eq!(pool.mode(), Mode::Fallback);
+    assert_eq!(pool.poll_actions(), [remove(0), remove(2)]);
+    pool.handle_check(at(2), 1, Standing::DOWN);
+    assert_eq!(pool.poll_actions(), [], "it is not checked as a fallback");
+    pool.handle_check(at(3), 2, Standing::UP);
+    assert_eq!(pool.poll_actions(), [add(2, 5), remove(1)]);
+}
+
+#[test]
 fn a_quorum_above_all_weights_is_taken_for_that() {
     let pool = pool(PoolConfig::builder().quorum(10).hysteresis(3), &[1, 2]);
     assert!(pool.has_quorum());

@@ -57,6 +57,7 @@ fn a_new_check_does_not_take_a_target_down_before_it_has_run() {
 
     pool.set_targets(at(1), [(1, Target::new(1).check("tcp", Standing::UP).check("http", http.standing()))]);
     pool.set_targets(at(2), [(1, Target::new(1).check("tcp", Standing::UP).check("http", http.standing()))]);
+    pool.handle_check(at(2), "http", http.standing());
     assert_eq!(pool.poll_actions(), []);
 
     pool.handle_check(at(3), "http", Standing::DOWN);

@@ -6,9 +6,10 @@ use std::{
 
 use nix::{
     errno::Errno,
+    libc,
     sys::{
         epoll::{EpollEvent, EpollFlags},
-        socket::{MsgFlags, SockProtocol, SockType, SockaddrStorage, recvfrom, sendto},
+        socket::{MsgFlags, SockProtocol, SockType, SockaddrStorage, recvfrom, sendto, setsockopt, sockopt},
     },
 };
 
@@ -182,6 +183,12 @@ impl EchoSocket {
             },
             Err(outcome) => return Err(outcome),
         };
+        if kind == SocketKind::Raw {
+            hear_replies_only(&socket, family);
+        }
+        // Those to a thousand requests that were sent at once. With what the system allows it is enough for some hundred.
+        let _ = setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER)
+            .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BUFFER));
         let identifier = std::process::id() as u16 ^ socket.as_raw_fd() as u16;
         let (way, waiting) = (endpoint.way().cloned(), HashMap::new());
         Ok(Self { family, way, kind, socket, identifier, next_sequence: 0, waiting })
@@ -274,6 +281,29 @@ fn exhausted() -> Outcome {
     Outcome::inconclusive(cause).with_detail("65,536 pings wait for their replies: lower the limit of echoes")
 }
 
+/// Has the kernel keep away whatever is no echo reply. If it does not, it costs a look at each packet.
+fn hear_replies_only(socket: &OwnedFd, family: Family) {
+    match family {
+        Family::V4 => set_filter(socket, libc::SOL_RAW, ICMP_FILTER, [!(1 << ECHO_REPLY_V4)]),
+        Family::V6 => {
+            // struct icmp6_filter: a bit for each type, set for those that are blocked.
+            let mut blocked = [u32::MAX; 8];
+            if let Some(bits) = blocked.get_mut(usize::from(ECHO_REPLY_V6 / 32)) {
+                *bits &= !(1 << (ECHO_REPLY_V6 % 32));
+            }
+            set_filter(socket, libc::SOL_ICMPV6, ICMP6_FILTER, blocked);
+        }
+    }
+}
+
+fn set_filter<const N: usize>(socket: &OwnedFd, level: i32, option: i32, filter: [u32; N]) {
+    let length = size_of_val(&filter) as libc::socklen_t;
+    // SAFETY: the kernel reads as many bytes of the array as it has.
+    #[expect(unsafe_code, reason = "neither nix nor libc knows these options")]
+    let _ =
+        unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const filter).cast(), length) };
+}
+
 /// RFC 1071.
 fn checksum(bytes: &[u8]) -> u16 {
     let (pairs, rest) = bytes.as_chunks::<2>();
@@ -290,6 +320,10 @@ pub(super) fn is_from(address: SocketAddr, source: IpAddr) -> bool {
     address.ip() == source
 }
 
+const RECEIVE_BUFFER: usize = 1 << 20;
+/// linux/icmp.h, linux/icmpv6.h.
+const ICMP_FILTER: i32 = 1;
+const ICMP6_FILTER: i32 = 1;
 const HEADER_LEN: usize = 8;
 const ECHO_REPLY_V4: u8 = 0;
 const ECHO_REQUEST_V4: u8 = 8;

@@ -132,8 +132,8 @@ impl Engine {
             Token::Timer => {}
             Token::Check(check) => self.advance(check),
             Token::Orphan => self.orphans.retain_mut(|orphan| orphan.reap().is_none()),
-            // What is left unread is told again.
-            Token::Echo(index) => while self.take_reply(index) && allowance.take() {},
+            // What is left unread is told again. Many for a step: a reply that waits may be one that the next has no room for.
+            Token::Echo(index) => while (0..REPLIES).all(|_| self.take_reply(index)) && allowance.take() {},
         }
     }
 
@@ -215,5 +215,7 @@ impl Engine {
     }
 }
 
+/// So many replies to pings cost as much as one connection.
+const REPLIES: u32 = 32;
 /// How often in its timeout a run has the engine woken.
 pub(super) const CHECKPOINTS: u32 = 8;

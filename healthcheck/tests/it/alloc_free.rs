@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use healthcheck::{Budget, Check, Echo, Event, Expect, Tcp};
 use lab::allocations;
 
-use crate::support::{closed, engine, says, silent};
+use crate::support::{accepts, closed, engine, says};
 
 pub(crate) fn checks_that_pass_or_are_refused_allocate_nothing() {
-    let (_listener, listening) = silent();
+    let listening = accepts();
     let mut engine = engine();
     let checks = [
         Check::new(listening, Tcp::connect()),

@@ -1,20 +1,22 @@
 //! Nothing grows.
 
-use std::{fs, time::Instant};
+use std::{fs, io::Read, time::Instant};
 
 use healthcheck::{Check, Class, Echo, ExitMap, Expect, Script, Tcp};
 
-use crate::support::{closed, ended, engine, is_alone, says, silent};
+use crate::support::{accepts, closed, ended, engine, is_alone, says, target};
 
 pub(crate) fn ten_thousand_checks_leave_no_descriptor_and_no_child() {
     if !is_alone("leaks::ten_thousand_checks_leave_no_descriptor_and_no_child") {
         return;
     }
-    let (_listener, listening) = silent();
+    // Who accepts nothing has room for some hundred connections.
+    let listening = accepts();
+    let patient = target(|mut stream| drop(stream.read(&mut [0])));
     let greeting = says(b"220 ready");
     let mut engine = engine();
     let timeout = std::time::Duration::from_millis(5);
-    let hanging = || Check::new(listening, Tcp::connect().expect(Expect::at_least(1))).timeout(timeout);
+    let hanging = || Check::new(patient, Tcp::connect().expect(Expect::at_least(1))).timeout(timeout);
     let script = || Check::script(Script::new("/bin/true", ExitMap::Plain));
     let mut checks = vec![engine.add(script()).unwrap(), engine.add(hanging()).unwrap()];
     for _ in 0..10 {

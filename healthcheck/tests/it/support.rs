@@ -83,7 +83,12 @@ pub(crate) fn says(text: &'static [u8]) -> SocketAddr {
     })
 }
 
-/// A target that accepts connections (the kernel does) and says nothing.
+/// A target that accepts connections and closes them.
+pub(crate) fn accepts() -> SocketAddr {
+    target(drop)
+}
+
+/// A target that accepts connections (the kernel does, some hundred) and says nothing.
 pub(crate) fn silent() -> (TcpListener, SocketAddr) {
     listener()
 }

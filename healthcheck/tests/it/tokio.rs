@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use healthcheck::{AsyncEngine, Check, Event, Expect, Tcp, Verdict};
+use healthcheck::{AsyncEngine, Check, Event, Expect, Kind, Tcp, Verdict};
 
 use crate::support::{engine, silent};
 
@@ -21,10 +21,14 @@ pub(crate) fn outcomes_are_awaited() {
         for _ in 0..20 {
             engine.get_mut().schedule(hanging, Instant::now());
             engine.get_mut().schedule(passing, Instant::now() + Duration::from_millis(2));
-            for expected in [Verdict::Pass, Verdict::Fail] {
-                let Event::Ended(ended) = engine.next().await.unwrap() else { panic!("no outcome") };
-                assert_eq!(ended.outcome.verdict, expected);
-            }
+            let [first, second] =
+                [engine.next().await, engine.next().await].map(|event| match event.unwrap() {
+                    Event::Ended(ended) => ended.outcome,
+                    other => panic!("{other:?}"),
+                });
+            assert_eq!(first.verdict, Verdict::Pass);
+            // On a busy machine the loop is late, and says so.
+            assert!(matches!(second.cause.kind, Kind::TimedOut | Kind::HeldUp), "{second:?}");
         }
     });
 }

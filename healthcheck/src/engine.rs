@@ -37,6 +37,7 @@ mod token;
 mod tokio;
 mod turn;
 
+use check::MIN_TIMEOUT;
 pub use check::{Check, CheckId};
 pub use event::{Ended, Event};
 pub use limits::Limits;
@@ -231,7 +232,20 @@ impl Engine {
     /// Tells whether the check is there, and has not been removed.
     #[must_use]
     pub fn contains(&self, check: CheckId) -> bool {
-        self.table.contains(check)
+        self.table.get(check).is_some()
+    }
+
+    /// Tells whether a run of the check is going on.
+    #[must_use]
+    pub fn is_running(&self, check: CheckId) -> bool {
+        self.table.get(check).is_some_and(|slot| matches!(slot.state, State::Running(_)))
+    }
+
+    /// Sets how long runs of a check may take, from the next one on: [`Check::timeout`].
+    pub fn set_timeout(&mut self, check: CheckId, timeout: Duration) {
+        if let Some(slot) = self.table.get_mut(check) {
+            slot.timeout = timeout.max(MIN_TIMEOUT);
+        }
     }
 
     /// Blocks until there is something to do, or for so long: for who has no event loop, instead of polling the descriptor.
@@ -290,6 +304,10 @@ impl Engine {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.stats
+    }
+
+    pub(crate) fn random(&mut self) -> u64 {
+        self.io.random()
     }
 
     fn plan(&mut self, check: CheckId, at: Time) {

@@ -99,6 +99,7 @@
 #![warn(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::unwrap_used))]
 
+mod checker;
 mod dice;
 mod endpoint;
 mod engine;
@@ -115,6 +116,7 @@ mod push;
 mod target;
 mod words;
 
+pub use checker::{Checker, CheckerEvent};
 pub use endpoint::{Close, Endpoint};
 #[cfg(feature = "tokio")]
 pub use engine::AsyncEngine;

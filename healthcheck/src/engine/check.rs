@@ -42,7 +42,7 @@ impl Check {
     /// not set; at least 1 ms.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
-        Self { timeout: timeout.max(Duration::from_millis(1)), ..self }
+        Self { timeout: timeout.max(MIN_TIMEOUT), ..self }
     }
 
     fn of(work: Work, class: Option<Class>) -> Self {
@@ -51,7 +51,7 @@ impl Check {
 }
 
 /// A check of one [`Engine`](super::Engine), as long as it is not removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CheckId {
     pub(super) index: u32,
     pub(super) generation: u32,
@@ -65,3 +65,5 @@ impl CheckId {
         self.index as usize
     }
 }
+
+pub(super) const MIN_TIMEOUT: Duration = Duration::from_millis(1);

@@ -98,9 +98,9 @@ impl Table {
         (slot.generation == id.generation && !matches!(slot.state, State::Free)).then_some(slot)
     }
 
-    pub(super) fn contains(&self, id: CheckId) -> bool {
-        let slot = self.slots.get(id.index as usize);
-        slot.is_some_and(|slot| slot.generation == id.generation && !matches!(slot.state, State::Free))
+    pub(super) fn get(&self, id: CheckId) -> Option<&Slot> {
+        let slot = self.slots.get(id.index as usize)?;
+        (slot.generation == id.generation && !matches!(slot.state, State::Free)).then_some(slot)
     }
 
     pub(super) fn id(&self, index: u32) -> Option<CheckId> {

@@ -1,6 +1,7 @@
 //! The engine and its probes against real sockets and programs, in network namespaces of their own.
 
 mod alloc_free;
+mod checker;
 mod echo;
 mod held_up;
 mod leaks;
@@ -73,6 +74,11 @@ fn main() -> std::process::ExitCode {
         scripts::a_program_whose_check_is_removed_is_killed,
         scripts::programs_do_not_outlive_the_engine,
         scripts::a_status_that_is_lost_says_nothing,
+        checker::a_target_goes_down_and_comes_up_as_its_policy_says,
+        checker::pools_follow_their_checks,
+        checker::what_an_operator_orders_holds_at_once_for_each,
+        checker::a_check_that_is_removed_is_forgotten,
+        checker::a_run_at_once_and_a_report_are_as_any_other,
         leaks::ten_thousand_checks_leave_no_descriptor_and_no_child,
         alloc_free::checks_that_pass_or_are_refused_allocate_nothing,
     ];

@@ -101,6 +101,8 @@
 
 mod checker;
 mod dice;
+#[cfg(feature = "http")]
+mod digest;
 mod endpoint;
 mod engine;
 mod guard;
@@ -117,6 +119,8 @@ mod target;
 mod words;
 
 pub use checker::{Checker, CheckerEvent};
+#[cfg(feature = "http")]
+pub use digest::{Digest, DigestError};
 pub use endpoint::{Close, Endpoint};
 #[cfg(feature = "tokio")]
 pub use engine::AsyncEngine;
@@ -134,6 +138,13 @@ pub use pool::{
     Action, Mode, OnDown, Pool, PoolConfig, PoolConfigBuilder, PoolConfigError, PoolEvent, PoolSnapshot,
     PoolStats, TargetSnapshot,
 };
-pub use probe::{Class, Echo, ExitMap, Expect, Pattern, PatternError, Probe, Script, Step, Tcp, Transport};
+#[cfg(feature = "regex")]
+pub use probe::Found;
+pub use probe::{
+    Class, Echo, ExitMap, Expect, InTurn, Pattern, PatternError, Probe, Redis, Rounds, Script, Smtp,
+    SmtpError, Step, Tcp, Transport, Udp,
+};
+#[cfg(feature = "http")]
+pub use probe::{Http, HttpBuilder, HttpError, Method};
 pub use push::Push;
 pub use target::{Rule, Target};

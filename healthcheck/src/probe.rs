@@ -4,13 +4,30 @@ use crate::{Cause, Outcome};
 
 mod echo;
 mod expect;
+#[cfg(feature = "http")]
+mod http;
+mod in_turn;
+mod lines;
+#[cfg(test)]
+mod play;
+mod redis;
 mod script;
+mod smtp;
 mod tcp;
+mod udp;
 
 pub use echo::Echo;
+#[cfg(feature = "regex")]
+pub use expect::Found;
 pub use expect::{Expect, Pattern, PatternError};
+#[cfg(feature = "http")]
+pub use http::{Http, HttpBuilder, HttpError, Method};
+pub use in_turn::{InTurn, Rounds};
+pub use redis::Redis;
 pub use script::{ExitMap, Script};
+pub use smtp::{Smtp, SmtpError};
 pub use tcp::Tcp;
+pub use udp::Udp;
 
 /// One kind of question to a target, as bytes in and bytes out: it knows no socket, no clock and no event loop.
 ///

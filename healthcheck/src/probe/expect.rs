@@ -20,6 +20,17 @@ enum What {
     Anywhere { text: Box<[u8]>, fallbacks: Box<[u16]>, matched: usize },
 }
 
+/// Where something is to be found.
+#[cfg(feature = "regex")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "it is there or it is not")]
+pub enum Found {
+    /// At least once.
+    Somewhere,
+    /// Not once.
+    Nowhere,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sense {
     Present,

@@ -1,0 +1,136 @@
+use httparse::{Error, Response, Status};
+
+use super::{Framing, Method};
+use crate::Expect;
+
+/// Status line and headers, as they arrive, and what came after them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Head {
+    bytes: Vec<u8>,
+    /// Where the head ends, once it is complete.
+    end: usize,
+    /// Where a search for its end goes on.
+    searched: usize,
+}
+
+/// What a head says.
+pub(super) struct Answer<'h> {
+    pub(super) status: u16,
+    pub(super) status_line: &'h str,
+    pub(super) framing: Framing,
+    headers: Vec<httparse::Header<'h>>,
+}
+
+impl Head {
+    /// Takes what came; returns whether the head of the final answer is complete.
+    pub(super) fn take(&mut self, bytes: &[u8]) -> Result<bool, &'static str> {
+        self.bytes.extend_from_slice(bytes);
+        while let Some(end) = self.find_end() {
+            if end > HEAD_MAX {
+                return Err(TOO_LONG);
+            }
+            match self.status(end)? {
+                // Interim: another follows.
+                100..=199 => {
+                    self.bytes.drain(..end);
+                    self.searched = 0;
+                }
+                _ => {
+                    self.end = end;
+                    return Ok(true);
+                }
+            }
+        }
+        // As soon as it can be known, what is no HTTP is said to be none.
+        if !self.bytes.starts_with(PREFIX.get(..self.bytes.len().min(PREFIX.len())).unwrap_or_default()) {
+            return Err("the answer is not HTTP");
+        }
+        if self.bytes.len() > HEAD_MAX { Err(TOO_LONG) } else { Ok(false) }
+    }
+
+    /// Reads the head, which is complete.
+    pub(super) fn read(&self, method: Method) -> Result<Answer<'_>, &'static str> {
+        let head = self.bytes.get(..self.end).unwrap_or_default();
+        let mut headers = vec![httparse::EMPTY_HEADER; HEADERS_MAX];
+        let mut response = Response::new(&mut headers);
+        match response.parse(head) {
+            Ok(Status::Complete(_)) => {}
+            Ok(Status::Partial) => return Err("the headers are malformed"),
+            Err(Error::TooManyHeaders) => return Err("there are more than 100 headers"),
+            Err(_) => return Err("the headers are malformed"),
+        }
+        let status = response.code.ok_or("there is no status")?;
+        let count = response.headers.len();
+        headers.truncate(count);
+        let framing = Framing::of(method, status, &headers)?;
+        let line = head.split(|byte| *byte == b'\r' || *byte == b'\n').next().unwrap_or_default();
+        let status_line = str::from_utf8(line).unwrap_or_default();
+        Ok(Answer { status, status_line, framing, headers })
+    }
+
+    /// Takes out what came after the head.
+    pub(super) fn take_rest(&mut self) -> Vec<u8> {
+        self.bytes.split_off(self.end.min(self.bytes.len()))
+    }
+
+    /// Forgets all, and keeps the memory.
+    pub(super) fn emptied(mut self) -> Self {
+        self.bytes.clear();
+        Self { bytes: self.bytes, end: 0, searched: 0 }
+    }
+
+    /// What there is of it, for a person.
+    pub(super) fn first_line(&self) -> &str {
+        let line = self.bytes.split(|byte| *byte == b'\r' || *byte == b'\n').next().unwrap_or_default();
+        str::from_utf8(line).unwrap_or_default()
+    }
+
+    fn status(&self, end: usize) -> Result<u16, &'static str> {
+        let mut headers = [httparse::EMPTY_HEADER; 0];
+        let mut response = Response::new(&mut headers);
+        let result = response.parse(self.bytes.get(..end).unwrap_or_default());
+        match (result, response.code) {
+            // Of the headers nothing is to be known here.
+            (Ok(_) | Err(Error::TooManyHeaders), Some(status)) => Ok(status),
+            _ => Err("the answer is not HTTP"),
+        }
+    }
+
+    /// Finds an empty line, from where the last search ended.
+    fn find_end(&mut self) -> Option<usize> {
+        let from = self.searched.saturating_sub(3);
+        let rest = self.bytes.get(from..).unwrap_or_default();
+        self.searched = self.bytes.len();
+        let ends = rest.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+        for (index, _) in ends {
+            let after = from + index + 1;
+            let before = self.bytes.get(..after - 1).unwrap_or_default();
+            if before.ends_with(b"\n\r") || before.ends_with(b"\n") {
+                return Some(after);
+            }
+        }
+        None
+    }
+}
+
+impl Answer<'_> {
+    pub(super) fn has(&self, name: &str, expect: &mut Expect) -> bool {
+        let named = self.headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
+        let mut is_as_expected = |value: &[u8]| {
+            expect.restart();
+            // An empty value is an answer that is over.
+            let taken = if value.is_empty() { None } else { expect.take(value) };
+            taken.or_else(|| expect.end()).unwrap_or(false)
+        };
+        let mut values = named.map(|header| header.value).peekable();
+        if values.peek().is_none() {
+            return is_as_expected(&[]);
+        }
+        values.any(is_as_expected)
+    }
+}
+
+const PREFIX: &[u8] = b"HTTP/1.";
+const TOO_LONG: &str = "the headers have more than 16 KiB";
+const HEAD_MAX: usize = 16 * 1024;
+const HEADERS_MAX: usize = 100;

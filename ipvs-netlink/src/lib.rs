@@ -1,0 +1,26 @@
+//! The Linux kernel's load balancer, IPVS.
+#![warn(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::unwrap_used))]
+
+mod daemon;
+mod destination;
+mod error;
+mod info;
+mod message;
+mod name;
+mod netlink;
+mod reconcile;
+mod service;
+mod stats;
+mod table;
+
+pub use daemon::{SyncDaemon, SyncDaemonBuilder, SyncRole};
+pub use destination::{Checksum, Destination, DestinationBuilder, Forwarding, Tunnel};
+pub use error::{ConfigError, ParseError};
+pub use info::{Info, Timeouts, Version};
+pub use reconcile::{Plan, Step, plan};
+pub use service::{
+    Family, Granularity, Persistence, Protocol, Scheduler, Service, ServiceBuilder, ServiceFlags, ServiceId,
+};
+pub use stats::{Connections, Stats};
+pub use table::{Table, VirtualServer};

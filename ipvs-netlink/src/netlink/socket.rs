@@ -1,0 +1,276 @@
+//! The socket that requests go through, and how their answers come back.
+
+use std::{
+    io,
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    time::{Duration, Instant},
+};
+
+use nix::{
+    errno::Errno,
+    libc,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::socket::{MsgFlags, NetlinkAddr, connect, getsockname, recv, send},
+};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::{
+    Malformed,
+    failure::{Cause, Failure},
+    read::{Message, Messages, Reply},
+    write::{NLM_F_ACK, NLM_F_DUMP, Payload, Writer},
+};
+
+/// A socket for requests to one part of the kernel.
+#[derive(Debug)]
+pub(crate) struct RequestSocket {
+    socket: OwnedFd,
+    sequence: u32,
+    writer: Writer,
+    buffer: Vec<u8>,
+}
+
+impl RequestSocket {
+    /// Opens a socket for one of netlink's protocols (`NETLINK_ROUTE`, `NETLINK_NETFILTER`).
+    pub(crate) fn open(protocol: i32) -> io::Result<Self> {
+        let socket = open(protocol)?;
+        for (option, value) in
+            [(libc::NETLINK_EXT_ACK, 1), (libc::NETLINK_CAP_ACK, 1), (NETLINK_GET_STRICT_CHK, 1)]
+        {
+            set_option(&socket, libc::SOL_NETLINK, option, value).or_else(accept_an_old_kernel)?;
+        }
+        // A connected netlink socket takes messages from its peer alone: here from the kernel, not from other processes.
+        connect(socket.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
+        Ok(Self::over(socket))
+    }
+
+    pub(crate) fn over(socket: OwnedFd) -> Self {
+        Self { socket, sequence: 0, writer: Writer::default(), buffer: vec![0; BUFFER_LEN] }
+    }
+
+    /// The socket's own address, which events caused by its requests carry.
+    pub(crate) fn port(&self) -> io::Result<u32> {
+        Ok(getsockname::<NetlinkAddr>(self.socket.as_raw_fd())?.pid())
+    }
+
+    /// Sends a request and hands each object of the answer to `on_data`, until the kernel says that this was all.
+    pub(crate) fn request(
+        &mut self,
+        write: impl FnOnce(Envelope<'_>),
+        mut on_data: impl FnMut(u16, &[u8]) -> Result<(), Malformed>,
+    ) -> Result<(), Failure> {
+        self.ask(NLM_F_ACK, write, &mut on_data).map(drop)
+    }
+
+    /// Asks for a whole list, and again when the kernel says that it changed while it was read. `read` takes from each
+    /// object what it wants of it.
+    pub(crate) fn dump<T>(
+        &mut self,
+        write: impl Fn(Envelope<'_>),
+        read: impl Fn(u16, &[u8]) -> Result<Option<T>, Malformed>,
+    ) -> Result<Vec<T>, Failure> {
+        for _ in 0..DUMP_ATTEMPTS {
+            let mut list = Vec::new();
+            let dump = self.ask(NLM_F_DUMP, &write, &mut |kind, payload| {
+                list.extend(read(kind, payload)?);
+                Ok(())
+            })?;
+            match dump {
+                Dump::Interrupted => {}
+                Dump::Consistent => return Ok(list),
+            }
+        }
+        Err(Cause::KeptChanging.into())
+    }
+
+    /// Sends many requests, a hundred in a system call, and returns how each of them ended, in their order.
+    ///
+    /// Only the last of a hundred asks for an acknowledgement. The kernel carries them out in order and answers to those
+    /// that fail in any case, so that whatever it is silent about has succeeded by then.
+    pub(crate) fn batch(
+        &mut self,
+        count: usize,
+        mut write: impl FnMut(usize, Envelope<'_>),
+    ) -> Vec<Result<(), Failure>> {
+        let mut results = Vec::with_capacity(count);
+        while results.len() < count {
+            let (start, first) = (results.len(), self.sequence.wrapping_add(1));
+            self.writer.clear();
+            while results.len() < count.min(start + AT_ONCE) && self.writer.bytes().len() < ENOUGH {
+                self.sequence = self.sequence.wrapping_add(1);
+                write(results.len(), Envelope::new(&mut self.writer, 0, self.sequence));
+                results.push(Ok(()));
+            }
+            self.writer.acknowledge_last();
+            self.exchange(first, results.get_mut(start..).unwrap_or_default());
+        }
+        results
+    }
+
+    /// Sends what is written, and notes which of the requests fail. Those whose fate nobody can know fail too.
+    fn exchange(&mut self, first: u32, results: &mut [Result<(), Failure>]) {
+        let outcome = retry(|| send(self.socket.as_raw_fd(), self.writer.bytes(), MsgFlags::empty()))
+            .map_err(Failure::from)
+            .and_then(|_| self.note_failures(first, results));
+        if let Err(failure) = outcome {
+            for unknown in results.iter_mut().filter(|result| result.is_ok()) {
+                *unknown = Err(failure.clone());
+            }
+        }
+    }
+
+    fn note_failures(&mut self, first: u32, results: &mut [Result<(), Failure>]) -> Result<(), Failure> {
+        let deadline = Instant::now() + TIMEOUT;
+        loop {
+            let datagram = receive(self.socket.as_fd(), &mut self.buffer, deadline)?;
+            for message in Messages::new(datagram) {
+                let message = message?;
+                let index = message.sequence().wrapping_sub(first) as usize;
+                let is_last = index + 1 == results.len();
+                let Some(result) = results.get_mut(index) else { continue };
+                let Reply::End(outcome) = message.read()? else { continue };
+                *result = outcome.into_result();
+                if is_last {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn ask(
+        &mut self,
+        flags: u16,
+        write: impl FnOnce(Envelope<'_>),
+        on_data: OnData<'_>,
+    ) -> Result<Dump, Failure> {
+        let deadline = Instant::now() + TIMEOUT;
+        self.sequence = self.sequence.wrapping_add(1);
+        self.writer.clear();
+        write(Envelope::new(&mut self.writer, flags, self.sequence));
+        retry(|| send(self.socket.as_raw_fd(), self.writer.bytes(), MsgFlags::empty()))?;
+        let mut dump = Dump::Consistent;
+        loop {
+            let datagram = receive(self.socket.as_fd(), &mut self.buffer, deadline)?;
+            for message in Messages::new(datagram) {
+                let message = message?;
+                // Any other is the late answer to a request that timed out.
+                if message.sequence() == self.sequence {
+                    dump = dump.and(&message);
+                    match message.read()? {
+                        Reply::Data { kind, payload } => on_data(kind, payload)?,
+                        Reply::End(outcome) => return outcome.into_result().map(|()| dump),
+                        Reply::Nothing => {}
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl AsFd for RequestSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// A request that has its number and flags, and lacks the rest.
+#[derive(Debug)]
+pub(crate) struct Envelope<'w> {
+    writer: &'w mut Writer,
+    flags: u16,
+    sequence: u32,
+}
+
+impl<'w> Envelope<'w> {
+    pub(crate) fn new(writer: &'w mut Writer, flags: u16, sequence: u32) -> Self {
+        Self { writer, flags, sequence }
+    }
+
+    pub(crate) fn message(self, kind: u16, flags: u16, payload: impl FnOnce(&mut Payload<'_>)) {
+        self.writer.message(kind, self.flags | flags, self.sequence, payload);
+    }
+}
+
+/// Takes the kind and payload of an object.
+type OnData<'d> = &'d mut dyn FnMut(u16, &[u8]) -> Result<(), Malformed>;
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Dump {
+    Consistent,
+    Interrupted,
+}
+
+impl Dump {
+    fn and(self, message: &Message<'_>) -> Self {
+        if message.is_dump_interrupted() { Self::Interrupted } else { self }
+    }
+}
+
+/// Opens a netlink socket that does not block and closes on `exec`.
+pub(crate) fn open(protocol: i32) -> io::Result<OwnedFd> {
+    let kind = Type::RAW.nonblocking().cloexec();
+    Ok(Socket::new(Domain::from(libc::AF_NETLINK), kind, Some(Protocol::from(protocol)))?.into())
+}
+
+/// Sets a socket option that holds an int.
+pub(crate) fn set_option(socket: &impl AsFd, level: i32, option: i32, value: i32) -> io::Result<()> {
+    let length = size_of::<i32>() as libc::socklen_t;
+    // SAFETY: the kernel reads as many bytes of the int as it has.
+    #[expect(unsafe_code, reason = "neither nix nor socket2 knows the options of netlink")]
+    let result = unsafe {
+        libc::setsockopt(socket.as_fd().as_raw_fd(), level, option, (&raw const value).cast(), length)
+    };
+    Errno::result(result).map(drop).map_err(Into::into)
+}
+
+/// Options that only bring more detail or less data; without them the answers are read just the same.
+fn accept_an_old_kernel(error: io::Error) -> io::Result<()> {
+    if error.raw_os_error() == Some(libc::ENOPROTOOPT) { Ok(()) } else { Err(error) }
+}
+
+fn receive<'b>(socket: BorrowedFd<'_>, buffer: &'b mut [u8], deadline: Instant) -> Result<&'b [u8], Failure> {
+    loop {
+        // With MSG_TRUNC the result is the datagram's length, even where that is more than fits.
+        match retry(|| recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC)) {
+            Ok(length) => {
+                let room = buffer.len();
+                return buffer.get(..length).ok_or_else(|| Cause::TooLong { length, room }.into());
+            }
+            Err(Errno::EAGAIN) => wait(socket, deadline)?,
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+}
+
+fn wait(socket: BorrowedFd<'_>, deadline: Instant) -> Result<(), Failure> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Err(Cause::TimedOut.into());
+    }
+    let timeout = PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX);
+    match poll(&mut [PollFd::new(socket, PollFlags::POLLIN)], timeout) {
+        Ok(_) | Err(Errno::EINTR) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+pub(crate) fn retry<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
+    loop {
+        match call() {
+            Err(Errno::EINTR) => {}
+            result => return result,
+        }
+    }
+}
+
+/// How long to wait for an answer. The kernel answers while it takes the request, or not at all.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(1);
+const DUMP_ATTEMPTS: u32 = 8;
+/// More than any datagram of the kernel's (`NLMSG_GOODSIZE`, and 32 KiB in dumps).
+pub(crate) const BUFFER_LEN: usize = 64 * 1024;
+/// Requests in one system call: if all of them fail, their answers fit into the receive buffer.
+const AT_ONCE: usize = 100;
+/// Bytes after which no more requests are put into a system call: far less than a send buffer takes.
+const ENOUGH: usize = 32 * 1024;
+/// linux/netlink.h.
+const NETLINK_GET_STRICT_CHK: i32 = 12;

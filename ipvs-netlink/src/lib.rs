@@ -2,6 +2,8 @@
 #![warn(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::unwrap_used))]
 
+#[cfg(test)]
+mod arbitrary;
 mod daemon;
 mod destination;
 mod error;
@@ -24,3 +26,11 @@ pub use service::{
 };
 pub use stats::{Connections, Stats};
 pub use table::{Table, VirtualServer};
+
+/// Entry points for fuzzing, no part of the API.
+#[doc(hidden)]
+pub mod fuzzing;
+
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATOR: lab::CountingAllocator = lab::CountingAllocator;

@@ -198,3 +198,6 @@ fn pairs<'t, T, K: Ord>(desired: &'t [T], actual: &'t [T], key: fn(&T) -> K) -> 
         }
     })
 }
+
+#[cfg(test)]
+mod tests;

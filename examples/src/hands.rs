@@ -142,7 +142,7 @@ impl Hands {
 
     pub(crate) fn announce(&self, announce: &Announce<'_>) -> Result<(), vip_netlink::Error> {
         for _ in 0..announce.times {
-            announce.addresses.iter().try_for_each(|address| self.announcer.announce(address))?;
+            self.announcer.announce_all(announce.addresses.iter())?;
         }
         Ok(())
     }

@@ -33,6 +33,8 @@ mod lan;
 mod namespace;
 mod rtnl;
 mod stalls;
+/// Netlink messages as the kernel would write them.
+pub mod written;
 
 pub use allocations::{CountingAllocator, allocations};
 pub use capture::{Capture, Frame, all_frames_of};

@@ -15,7 +15,7 @@ pub use self::{
     assigned::{AddressState, AssignedAddress},
     virtual_address::{Lifetime, Scope, VirtualAddress},
 };
-use crate::message::Malformed;
+use kernel_netlink::Malformed;
 
 /// An IP address with a prefix length, as an interface holds it.
 ///
@@ -130,7 +130,7 @@ pub enum AddressError {
 }
 
 /// The versions of IP.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Family {
     V4,
     V6,
@@ -167,14 +167,14 @@ impl Family {
 }
 
 /// Reads a number as `Display` writes it: `u8::from_str` alone would take `+24` and `024` too.
-fn parse_prefix_len(text: &str) -> Result<u8, AddressError> {
+pub(crate) fn parse_prefix_len(text: &str) -> Result<u8, AddressError> {
     let number: u8 = text.parse().map_err(|_| AddressError::Syntax)?;
     let canonical =
         text.bytes().all(|digit| digit.is_ascii_digit()) && (text.len() == 1 || !text.starts_with('0'));
     canonical.then_some(number).ok_or(AddressError::Syntax)
 }
 
-fn host_prefix_len(ip: IpAddr) -> u8 {
+pub(crate) fn host_prefix_len(ip: IpAddr) -> u8 {
     match ip {
         IpAddr::V4(_) => 32,
         IpAddr::V6(_) => 128,

@@ -1,8 +1,17 @@
-use std::{error, fmt, io, net::IpAddr};
+//! Why an operation failed, in one sentence.
 
-use nix::libc;
+mod cause;
+mod hint;
+mod kind;
+mod operation;
 
-use crate::{address::Address, link::Name, message::Malformed};
+use std::{error, fmt};
+
+pub use self::kind::ErrorKind;
+pub(crate) use self::{
+    cause::{Cause, Difference, Failure},
+    operation::Operation,
+};
 
 /// Why the kernel, or this crate on its behalf, refused an operation.
 ///
@@ -16,31 +25,14 @@ pub struct Error {
 }
 
 impl Error {
+    /// Takes the cause out, to tell it of another operation.
+    pub(crate) fn into_failure(self) -> Failure {
+        Failure { cause: self.cause, kernel_message: self.kernel_message }
+    }
+
     /// Returns the class of the failure, to decide on.
     pub fn kind(&self) -> ErrorKind {
-        match &self.cause {
-            Cause::Os(_) => match self.raw_os_error().unwrap_or_default() {
-                libc::EACCES if self.is_ipv6_disabled() => ErrorKind::Unsuitable,
-                // To send from an address that is gone.
-                libc::EINVAL if matches!(self.operation, Operation::Send(_)) => ErrorKind::InterfaceDown,
-                libc::EPERM | libc::EACCES => ErrorKind::NotPermitted,
-                libc::ENODEV | libc::ENXIO => ErrorKind::NoSuchInterface,
-                libc::ENETDOWN | libc::ENETUNREACH => ErrorKind::InterfaceDown,
-                libc::EAGAIN | libc::ENOBUFS => ErrorKind::Busy,
-                libc::EMSGSIZE => ErrorKind::TooLong,
-                _ => ErrorKind::Other,
-            },
-            Cause::TimedOut => ErrorKind::TimedOut,
-            Cause::Malformed => ErrorKind::Malformed,
-            Cause::KeptChanging => ErrorKind::KeptChanging,
-            Cause::TooLong { .. } => ErrorKind::TooLong,
-            Cause::NoArp
-            | Cause::NotMulticast(_)
-            | Cause::NotLocal(_)
-            | Cause::OtherFamily(..)
-            | Cause::AhOverIpv6
-            | Cause::OtherPrefixLength(_) => ErrorKind::Unsuitable,
-        }
+        ErrorKind::of(&self.operation, &self.cause)
     }
 
     /// Returns the `errno` the kernel answered with, `None` where no system call failed.
@@ -54,34 +46,6 @@ impl Error {
     pub fn kernel_message(&self) -> Option<&str> {
         self.kernel_message.as_deref()
     }
-
-    /// The kernel's `EACCES` for an IPv6 address (`addrconf_add_dev`, net/ipv6/addrconf.c).
-    fn is_ipv6_disabled(&self) -> bool {
-        matches!(self.operation, Operation::Add(address, _) if address.ip().is_ipv6())
-            && self.raw_os_error() == Some(libc::EACCES)
-    }
-
-    fn hint(&self) -> Option<&'static str> {
-        match (&self.operation, self.kind(), self.raw_os_error()) {
-            (Operation::Add(..), ErrorKind::Unsuitable, Some(_)) => {
-                Some("is the sysctl net.ipv6.conf.INTERFACE.disable_ipv6 set?")
-            }
-            (Operation::Add(..) | Operation::Remove(..), ErrorKind::NotPermitted, _) => {
-                Some("needs CAP_NET_ADMIN")
-            }
-            (
-                Operation::OpenAnnouncer(_) | Operation::OpenVrrp(_) | Operation::Rejoin(_),
-                ErrorKind::NotPermitted,
-                _,
-            ) => Some("needs CAP_NET_RAW"),
-            (Operation::OpenVrrp(_), _, Some(libc::EAFNOSUPPORT)) => Some("this kernel has no IPv6"),
-            (Operation::Send(_), _, Some(libc::ENETUNREACH | libc::EINVAL)) => {
-                Some("is the interface up, and the source still its address?")
-            }
-            (_, ErrorKind::InterfaceDown, _) => Some("is the interface up?"),
-            _ => None,
-        }
-    }
 }
 
 impl fmt::Display for Error {
@@ -90,7 +54,8 @@ impl fmt::Display for Error {
             return write!(f, "no interface named {name} (`ip link` lists those there are)");
         }
         write!(f, "cannot {}: {}", self.operation, self.cause)?;
-        match (self.kernel_message(), self.hint()) {
+        let hint = self.operation.hint(self.kind(), self.raw_os_error());
+        match (self.kernel_message(), hint) {
             (None, None) => Ok(()),
             (Some(text), None) | (None, Some(text)) => write!(f, " ({text})"),
             (Some(text), Some(hint)) => write!(f, " ({text}; {hint})"),
@@ -104,216 +69,14 @@ impl error::Error for Error {
     }
 }
 
-/// The classes of failure a caller can tell apart.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The thread lacks the capability that the function's documentation names (`EPERM`, `EACCES`).
-    NotPermitted,
-    /// The interface does not exist, or no longer (`ENODEV`, `ENXIO`): look it up, and open or rejoin.
-    NoSuchInterface,
-    /// The interface is administratively down (`ENETDOWN`): it passes when the interface comes up.
-    ///
-    /// To a [`VrrpSocket`](crate::VrrpSocket) it looks the same (`ENETUNREACH`, `EINVAL`) when the source address was
-    /// removed, and over IPv4 when the interface was deleted.
-    InterfaceDown,
-    /// A queue or buffer is full (`EAGAIN`, `ENOBUFS`): try again later.
-    Busy,
-    /// The kernel did not answer a request within a second; whether it was carried out is not known.
-    TimedOut,
-    /// A datagram did not fit: what arrived into the caller's buffer, or what was sent into an IP packet.
-    TooLong,
-    /// The kernel's list of addresses kept changing while it was read.
-    KeptChanging,
-    /// What arrived, or was to be sent as a datagram, could not be understood.
-    Malformed,
-    /// The interface or address given cannot serve this purpose, whatever the kernel may say.
-    Unsuitable,
-    /// Any other error of the operating system: see [`Error::raw_os_error`].
-    Other,
-}
-
-/// What was tried, on which object. Holds names inline where the packet path may fail, so that failing allocates
-/// nothing there either.
-#[derive(Clone, Debug)]
-pub(crate) enum Operation {
-    OpenNetlink,
-    FindInterface(Box<str>),
-    ListInterfaces,
-    ListAddresses(Name),
-    ListOwned,
-    Add(Address, Name),
-    Remove(Address, Name),
-    OpenAnnouncer(Name),
-    Announce(IpAddr, Name),
-    OpenVrrp(Name),
-    Rejoin(Name),
-    SetFilter(Name),
-    SetHopLimit(Name),
-    Send(Name),
-    Receive(Name),
-}
-
-impl Operation {
-    pub(crate) fn failed(self, failure: impl Into<Failure>) -> Error {
-        let Failure { cause, kernel_message } = failure.into();
-        Error { operation: self, cause, kernel_message }
-    }
-}
-
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OpenNetlink => write!(f, "open a netlink socket"),
-            Self::FindInterface(name) => write!(f, "look up interface {name}"),
-            Self::ListInterfaces => write!(f, "list the interfaces"),
-            Self::ListOwned => write!(f, "list the addresses that are ours"),
-            Self::ListAddresses(name) => write!(f, "list the addresses of {name}"),
-            Self::Add(address, name) => write!(f, "add {address} to {name}"),
-            Self::Remove(address, name) => write!(f, "remove {address} from {name}"),
-            Self::OpenAnnouncer(name) => write!(f, "open an announcer on {name}"),
-            Self::Announce(address, name) => write!(f, "announce {address} on {name}"),
-            Self::OpenVrrp(name) => write!(f, "open a VRRP socket on {name}"),
-            Self::Rejoin(name) => write!(f, "rejoin on {name}"),
-            Self::SetFilter(name) => write!(f, "set the filter on {name}"),
-            Self::SetHopLimit(name) => write!(f, "set the hop limit on {name}"),
-            Self::Send(name) => write!(f, "send on {name}"),
-            Self::Receive(name) => write!(f, "receive on {name}"),
-        }
-    }
-}
-
-/// Why an operation failed, before it is known which one it was.
-#[derive(Clone, Debug)]
-pub(crate) struct Failure {
-    pub(crate) cause: Cause,
-    pub(crate) kernel_message: Option<Box<str>>,
-}
-
-impl Failure {
-    pub(crate) fn is(&self, errno: i32) -> bool {
-        self.cause.os_error().and_then(io::Error::raw_os_error) == Some(errno)
-    }
-}
-
-impl From<Malformed> for Failure {
-    fn from(Malformed: Malformed) -> Self {
-        Cause::Malformed.into()
-    }
-}
-
-impl From<Cause> for Failure {
-    fn from(cause: Cause) -> Self {
-        Self { cause, kernel_message: None }
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Cause::Os(SystemError(error)).into()
-    }
-}
-
-impl From<nix::Error> for Failure {
-    fn from(errno: nix::Error) -> Self {
-        io::Error::from(errno).into()
-    }
-}
-
-#[derive(Clone, Debug)]
-pub(crate) enum Cause {
-    Os(SystemError),
-    TimedOut,
-    Malformed,
-    KeptChanging,
-    TooLong {
-        length: usize,
-        room: usize,
-    },
-    NoArp,
-    NotMulticast(IpAddr),
-    NotLocal(IpAddr),
-    /// These two addresses.
-    OtherFamily(IpAddr, IpAddr),
-    AhOverIpv6,
-    /// The interface has the IP like this.
-    OtherPrefixLength(Address),
-}
-
-/// An error of the operating system, which can be told to everybody whom it concerns.
-#[derive(Debug)]
-pub(crate) struct SystemError(io::Error);
-
-impl Clone for SystemError {
-    fn clone(&self) -> Self {
-        Self(match self.0.raw_os_error() {
-            Some(errno) => io::Error::from_raw_os_error(errno),
-            None => self.0.kind().into(),
-        })
-    }
-}
-
-impl Cause {
-    fn os_error(&self) -> Option<&io::Error> {
-        match self {
-            Self::Os(SystemError(error)) => Some(error),
-            Self::TimedOut
-            | Self::Malformed
-            | Self::KeptChanging
-            | Self::TooLong { .. }
-            | Self::NoArp
-            | Self::NotMulticast(_)
-            | Self::NotLocal(_)
-            | Self::OtherFamily(..)
-            | Self::AhOverIpv6
-            | Self::OtherPrefixLength(_) => None,
-        }
-    }
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Os(SystemError(error)) => match error.raw_os_error() {
-                Some(errno) => write_lower_case(f, nix::Error::from_raw(errno).desc()),
-                None => write!(f, "{error}"),
-            },
-            Self::TimedOut => write!(f, "the kernel did not answer in time"),
-            Self::Malformed => write!(f, "malformed message"),
-            Self::KeptChanging => write!(f, "they kept changing while they were read"),
-            Self::TooLong { length, room } => {
-                write!(f, "a datagram of {length} bytes does not fit into a buffer of {room}")
-            }
-            Self::NoArp => write!(f, "neighbours are not found by ARP over Ethernet there"),
-            Self::NotMulticast(group) => write!(f, "{group} is not a multicast address"),
-            Self::NotLocal(source @ IpAddr::V4(_)) => write!(f, "{source} is not an address of this host"),
-            Self::NotLocal(source @ IpAddr::V6(_)) => write!(
-                f,
-                "{source} is not an address of this host, or not yet (an address is tentative for a second or two)"
-            ),
-            Self::OtherFamily(one, other) => write!(f, "{one} and {other} are of different versions of IP"),
-            Self::AhOverIpv6 => write!(f, "the authentication header is for IPv4 only"),
-            Self::OtherPrefixLength(address) => write!(f, "it is there as {address} (remove that first)"),
-        }
-    }
-}
-
-/// Writes a system error's text to fit into a sentence, leaving words that are all capitals alone ("RPC ...").
-fn write_lower_case(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    let mut letters = text.chars();
-    match (letters.next(), letters.clone().next()) {
-        (Some(first), Some(second)) if !second.is_uppercase() => {
-            write!(f, "{}{}", first.to_lowercase(), letters.as_str())
-        }
-        _ => write!(f, "{text}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::error::Error as _;
+    use std::{error::Error as _, io, net::IpAddr};
+
+    use nix::libc;
 
     use super::*;
+    use crate::{address::Address, link::Name};
 
     #[test]
     fn says_what_was_tried_why_not_and_what_would_help() {
@@ -367,9 +130,76 @@ mod tests {
                 ErrorKind::Unsuitable,
             ),
             (
+                Operation::CreateVirtualMac([0, 0, 0x5e, 0, 1, 51], eth0).failed(os(libc::EOPNOTSUPP)),
+                "cannot create 00:00:5e:00:01:33 over eth0: operation not supported on transport endpoint (macvlan is not loaded: modprobe macvlan)",
+                ErrorKind::Unsupported,
+            ),
+            (
+                Operation::CreateVirtualMac([0, 0, 0x5e, 0, 2, 51], eth0)
+                    .failed(Cause::NameTaken(eth0, Difference::Parent)),
+                "cannot create 00:00:5e:00:02:33 over eth0: there is another interface eth0, which has another parent",
+                ErrorKind::Taken,
+            ),
+            (
+                Operation::BringUp(eth0).failed(os(libc::EADDRINUSE)),
+                "cannot bring eth0 up: address already in use",
+                ErrorKind::Taken,
+            ),
+            (
+                Operation::CreateTable("vip_netlink_7".into()).failed(os(libc::EPERM)),
+                "cannot create the nftables table vip_netlink_7: operation not permitted (needs CAP_NET_ADMIN)",
+                ErrorKind::NotPermitted,
+            ),
+            (
+                Operation::CreateTable("vip_netlink_7".into()).failed(os(libc::EEXIST)),
+                "cannot create the nftables table vip_netlink_7: file exists (and it is not ours)",
+                ErrorKind::Taken,
+            ),
+            (
+                Operation::OpenFilter.failed(os(libc::EPROTONOSUPPORT)),
+                "cannot open a netlink socket of netfilter: protocol not supported (needs Linux 5.12 or later with nf_tables)",
+                ErrorKind::Unsupported,
+            ),
+            (
+                Operation::CreateTable("vip_netlink_7".into()).failed(os(libc::EINVAL)),
+                "cannot create the nftables table vip_netlink_7: invalid argument (needs Linux 5.12 or later with nf_tables)",
+                ErrorKind::Unsupported,
+            ),
+            (
+                Operation::ChangeTable("vip_netlink_7".into()).failed(os(libc::EINVAL)),
+                "cannot change what the nftables table vip_netlink_7 drops: invalid argument",
+                ErrorKind::Other,
+            ),
+            (
+                Operation::ChangeTable("vip_netlink_7".into()).failed(os(libc::EMSGSIZE)),
+                "cannot change what the nftables table vip_netlink_7 drops: message too long (there are more addresses than the sysctl net.core.wmem_max lets through at once)",
+                ErrorKind::TooLong,
+            ),
+            (
                 Operation::OpenVrrp(eth0).failed(Cause::NotMulticast(IpAddr::from([127, 0, 0, 1]))),
                 "cannot open a VRRP socket on eth0: 127.0.0.1 is not a multicast address",
                 ErrorKind::Unsuitable,
+            ),
+            (
+                Operation::ChangeSetting("net.ipv4.conf.all.arp_ignore", 1).failed(os(libc::EROFS)),
+                "cannot set net.ipv4.conf.all.arp_ignore to 1: read-only file system (/proc/sys is read-only in this container: set it from outside)",
+                ErrorKind::NotPermitted,
+            ),
+            (
+                Operation::OpenFile("/proc/thread-self/ns/net").failed(os(libc::ENOENT)),
+                "cannot open /proc/thread-self/ns/net: no such file or directory (is /proc mounted?)",
+                ErrorKind::Other,
+            ),
+            (
+                Operation::Serve(ipv6.ip()).failed(Cause::NoMarks),
+                "cannot serve 2001:db8::1: this kernel would not know later who put it there (Linux does since 5.18)",
+                ErrorKind::Unsupported,
+            ),
+            (
+                Operation::UndoStart("cannot add 10.0.0.1/24 to eth0: no such device".into())
+                    .failed(Operation::Remove(address, eth0).failed(Cause::TimedOut).into_failure()),
+                "cannot undo a start that failed (cannot add 10.0.0.1/24 to eth0: no such device): the kernel did not answer in time",
+                ErrorKind::TimedOut,
             ),
         ];
 

@@ -1,11 +1,9 @@
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
-use crate::message::{
-    Malformed,
-    read::{Attributes, find},
-};
+use kernel_netlink::{Attributes, Malformed, find};
 
-/// A network interface as it was when [`Netlink::interface`](crate::Netlink::interface) looked.
+/// A network interface as it was when [`Netlink::interface`](crate::Netlink::interface) looked, or a
+/// [`Monitor`](crate::Monitor) was told.
 ///
 /// The flags are a snapshot: look again for the present state. The index stays the same until the interface is deleted.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -16,7 +14,9 @@ pub struct Interface {
     hardware_address: Option<[u8; 6]>,
     flags: u32,
     mtu: u32,
+    parent: Option<u32>,
     ipv6_role: Ipv6Role,
+    kind: Option<Name>,
 }
 
 impl Interface {
@@ -25,7 +25,8 @@ impl Interface {
         self.index
     }
 
-    /// Returns the name, such as `eth0`; where it was looked up by an alternative name, the real one.
+    /// Returns the name, such as `eth0`; where it was looked up by an alternative name, the real one. What of it is no UTF-8,
+    /// which the kernel does not mind, is `?` here.
     pub fn name(&self) -> &str {
         self.name.as_str()
     }
@@ -62,6 +63,22 @@ impl Interface {
         self.ipv6_role
     }
 
+    /// Returns the index of the interface that this one is stacked on or wired to: the parent of a macvlan or VLAN, the other
+    /// end of a veth (`IFLA_LINK`). `None` where there is none, or it is in another network namespace.
+    pub fn parent(&self) -> Option<u32> {
+        self.parent
+    }
+
+    /// Returns what sort of virtual interface it is, such as `macvlan`, `veth` or `bridge` (`IFLA_INFO_KIND`); `None` for
+    /// real ones and loopback.
+    pub fn kind(&self) -> Option<&str> {
+        self.kind.as_ref().map(Name::as_str)
+    }
+
+    pub(crate) fn hardware_type(&self) -> u16 {
+        self.hardware_type
+    }
+
     pub(crate) fn short_name(&self) -> Name {
         self.name
     }
@@ -74,13 +91,20 @@ impl Interface {
         let mut hardware_address = None;
         let mut mtu = 0;
         let mut ipv6_role = Ipv6Role::Host;
+        let (mut parent, mut is_parent_elsewhere, mut kind) = (None, false, None);
         for attribute in Attributes::new(attributes) {
             let attribute = attribute?;
             match attribute.kind {
-                IFLA_IFNAME => name = attribute.text().and_then(Name::new),
+                IFLA_IFNAME => name = Name::lossy(attribute.value),
                 IFLA_ADDRESS => hardware_address = attribute.array().ok().filter(|mac| *mac != [0; 6]),
                 IFLA_MTU => mtu = u32::from_ne_bytes(attribute.array()?),
                 IFLA_AF_SPEC => ipv6_role = Ipv6Role::parse(attribute.value)?,
+                IFLA_LINK => parent = Some(attribute.number()?).filter(|index| *index != 0),
+                IFLA_LINK_NETNSID => is_parent_elsewhere = true,
+                IFLA_LINKINFO => {
+                    let info = find(attribute.value, IFLA_INFO_KIND)?;
+                    kind = info.and_then(|kind| kind.text()).and_then(Name::new);
+                }
                 _ => {}
             }
         }
@@ -89,9 +113,11 @@ impl Interface {
             name: name.ok_or(Malformed)?,
             hardware_type: u16::from_ne_bytes([t0, t1]),
             hardware_address,
-            flags: u32::from_ne_bytes([f0, f1, f2, f3]),
+            flags: u32::from_ne_bytes([f0, f1, f2, f3]) & KNOWN_FLAGS,
             mtu,
+            parent: parent.filter(|_| !is_parent_elsewhere),
             ipv6_role,
+            kind,
         })
     }
 }
@@ -120,7 +146,7 @@ impl Ipv6Role {
 }
 
 /// An interface's name, kept inline: at most 15 bytes (`IFNAMSIZ`, linux/if.h).
-#[derive(Copy, Clone, PartialEq, Eq)]
+#[derive(Copy, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Name {
     bytes: [u8; Self::MAX_LEN],
     len: u8,
@@ -135,6 +161,15 @@ impl Name {
         bytes.get_mut(..name.len())?.copy_from_slice(name.as_bytes());
         let len = u8::try_from(name.len()).ok().filter(|len| *len > 0)?;
         (!name.contains('\0')).then_some(Self { bytes, len })
+    }
+
+    /// Takes a name as the kernel holds it, up to its NUL: any bytes but a few. What is not UTF-8 becomes question marks, as
+    /// `ip link` shows it; nobody can look it up, but it does not keep others from being listed.
+    fn lossy(bytes: &[u8]) -> Option<Self> {
+        match String::from_utf8_lossy(bytes.split(|byte| *byte == 0).next()?) {
+            Cow::Borrowed(name) => Self::new(name),
+            Cow::Owned(name) => Self::new(&name.replace(char::REPLACEMENT_CHARACTER, "?")),
+        }
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -162,10 +197,16 @@ const IFF_UP: u32 = nix::libc::IFF_UP as u32;
 const IFF_LOOPBACK: u32 = nix::libc::IFF_LOOPBACK as u32;
 const IFF_RUNNING: u32 = nix::libc::IFF_RUNNING as u32;
 const IFF_NOARP: u32 = nix::libc::IFF_NOARP as u32;
+/// The others, such as `IFF_PROMISC`, make no difference between two interfaces.
+const KNOWN_FLAGS: u32 = IFF_UP | IFF_LOOPBACK | IFF_RUNNING | IFF_NOARP;
 const ARPHRD_ETHER: u16 = nix::libc::ARPHRD_ETHER;
 const IFLA_ADDRESS: u16 = nix::libc::IFLA_ADDRESS;
 const IFLA_IFNAME: u16 = nix::libc::IFLA_IFNAME;
 const IFLA_MTU: u16 = nix::libc::IFLA_MTU;
+const IFLA_LINK: u16 = nix::libc::IFLA_LINK;
+const IFLA_LINK_NETNSID: u16 = nix::libc::IFLA_LINK_NETNSID;
+const IFLA_LINKINFO: u16 = nix::libc::IFLA_LINKINFO;
+const IFLA_INFO_KIND: u16 = nix::libc::IFLA_INFO_KIND;
 const IFLA_AF_SPEC: u16 = nix::libc::IFLA_AF_SPEC;
 const AF_INET6: u16 = nix::libc::AF_INET6 as u16;
 /// `IFLA_INET6_CONF`, linux/if_link.h.
@@ -174,6 +215,21 @@ const IFLA_INET6_CONF: u16 = 2;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn any_bytes_of_the_kernels_are_a_name() {
+        for (bytes, name) in [
+            (&b"eth0\0"[..], Some("eth0")),
+            (b"no NUL", Some("no NUL")),
+            (b"x\xffy\0", Some("x?y")),
+            (b"\xc3\xff0\0", Some("??0")),
+            ("\u{df}\0".as_bytes(), Some("\u{df}")),
+            (&[0xff; 15], Some("???????????????")),
+            (b"\0", None),
+        ] {
+            assert_eq!(Name::lossy(bytes).as_ref().map(Name::as_str), name);
+        }
+    }
 
     #[test]
     fn a_name_the_kernel_cannot_hold_is_none() {

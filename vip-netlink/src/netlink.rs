@@ -2,7 +2,12 @@
 
 mod addresses;
 mod batch;
+mod links;
+mod names;
+mod routes;
+mod rules;
 mod settings;
+mod virtual_macs;
 
 use std::{
     io,
@@ -12,13 +17,15 @@ use std::{
 use nix::{errno::Errno, libc};
 
 pub use self::batch::Batch;
+pub(crate) use self::{settings::Ipv4Setting, virtual_macs::Link};
 use crate::{
     error::{Error, Operation},
     link::{Interface, Name},
-    socket::{Envelope, RequestSocket},
+    monitor::Monitors,
 };
+use kernel_netlink::{Envelope, RequestSocket};
 
-/// A socket to ask the kernel about interfaces and addresses, and to change addresses.
+/// A socket to ask the kernel about interfaces and addresses, and to change addresses, virtual MACs, routes and rules.
 ///
 /// It acts on the network namespace that the thread was in when it was opened. No request waits for its answer longer than
 /// about a second.
@@ -26,6 +33,7 @@ use crate::{
 pub struct Netlink {
     socket: RequestSocket,
     owner: Owner,
+    monitors: Monitors,
 }
 
 impl Netlink {
@@ -37,7 +45,13 @@ impl Netlink {
     pub fn open() -> Result<Self, Error> {
         let socket = RequestSocket::open(libc::NETLINK_ROUTE);
         let socket = socket.map_err(|error| Operation::OpenNetlink.failed(error))?;
-        Ok(Self { socket, owner: Owner::default() })
+        Ok(Self { socket, owner: Owner::default(), monitors: Monitors::default() })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn over(socket: std::os::fd::OwnedFd) -> Self {
+        let (owner, monitors) = (Owner::default(), Monitors::default());
+        Self { socket: RequestSocket::over(socket), owner, monitors }
     }
 
     /// Marks what is added through this socket as this owner's, and takes no other for its own.
@@ -82,17 +96,17 @@ impl Netlink {
     ///
     /// [`KeptChanging`](crate::ErrorKind::KeptChanging), after some attempts.
     pub fn interfaces(&mut self) -> Result<Vec<Interface>, Error> {
-        self.socket
-            .dump(
-                |envelope| get_link(envelope, 0, None),
-                |kind, payload| (kind == libc::RTM_NEWLINK).then(|| Interface::parse(payload)).transpose(),
-            )
-            .map_err(|failure| Operation::ListInterfaces.failed(failure))
+        self.list_links(Interface::parse).map_err(|failure| Operation::ListInterfaces.failed(failure))
     }
 
     /// Returns the socket's own address, which the kernel puts into the events that its requests cause.
     pub(crate) fn port(&self) -> io::Result<u32> {
         self.socket.port()
+    }
+
+    /// Returns the monitors that this handle notes its changes for.
+    pub(crate) fn monitors(&mut self) -> &mut Monitors {
+        &mut self.monitors
     }
 }
 
@@ -113,7 +127,7 @@ fn get_link(envelope: Envelope<'_>, index: u32, name: Option<Name>) {
 }
 
 /// Writes a struct ifinfomsg (linux/rtnetlink.h): of the flags only those in `mask` are to change.
-fn link_header(payload: &mut crate::message::write::Payload<'_>, index: u32, flags: u32, mask: u32) {
+fn link_header(payload: &mut kernel_netlink::Payload<'_>, index: u32, flags: u32, mask: u32) {
     payload.header([0; 4]); // Family, padding and hardware type.
     for number in [index, flags, mask] {
         payload.header(number.to_ne_bytes());
@@ -165,11 +179,9 @@ mod tests {
     use std::{os::unix::net::UnixDatagram, time::Instant};
 
     use super::*;
-    use crate::{
-        Address, AssignedAddress, Batch, ErrorKind,
-        message::written::{message_bytes, ne16, ne32},
-        socket::{BUFFER_LEN, TIMEOUT},
-    };
+    use crate::{Address, AssignedAddress, Batch, ErrorKind};
+    use kernel_netlink::{BUFFER_LEN, TIMEOUT};
+    use lab::written::{message_bytes, ne16, ne32};
 
     #[test]
     fn a_kernel_that_does_not_answer_is_given_up() {
@@ -292,6 +304,24 @@ mod tests {
         );
     }
 
+    #[test]
+    fn leftovers_that_went_with_their_interface_are_no_error() {
+        let mark = [&ne16(5)[..], &ne16(11), &[Owner::default().get(), 0, 0, 0]].concat();
+        let left = [&address(2, 1)[..], &mark].concat();
+        let link = [&[0; 4][..], &ne32(2), &[0; 8], &ne16(8), &ne16(libc::IFLA_IFNAME), b"eth0"].concat();
+        let (mut netlink, _kernel) = scripted(&[
+            [message_bytes(RTM_NEWADDR, MULTI, 1, &left), end(1)].concat(),
+            end(2),
+            [message_bytes(libc::RTM_NEWLINK, MULTI, 3, &link), end(3)].concat(),
+            refusal(4, libc::ENODEV), // The settings are asked for.
+            refusal(5, libc::ENODEV),
+            end(6),
+            end(7),
+        ]);
+
+        assert_eq!(netlink.adopt(|_| false).unwrap(), []);
+    }
+
     fn batch(count: u8) -> Batch {
         let mut batch = Batch::new();
         for last in 1..=count {
@@ -312,7 +342,7 @@ mod tests {
         for answer in answers {
             kernel.send(answer).unwrap();
         }
-        (Netlink { socket: RequestSocket::over(socket.into()), owner: Owner::default() }, kernel)
+        (Netlink::over(socket.into()), kernel)
     }
 
     fn end(sequence: u32) -> Vec<u8> {

@@ -1,3 +1,5 @@
+#[cfg(feature = "tokio")]
+use std::ops::Range;
 use std::{net::IpAddr, time::SystemTime};
 
 use etherparse::Ipv4HeaderSlice;
@@ -41,6 +43,47 @@ impl<'a> Packet<'a> {
             bytes: datagram.get(header.slice().len()..)?,
             datagram: Some(datagram),
         })
+    }
+
+    /// Lets go of the buffer: what is known of the packet, to be put together again with the same buffer.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn detach(&self, buffer: *const u8) -> Detached {
+        let range = |bytes: &[u8]| {
+            let start = (bytes.as_ptr() as usize).wrapping_sub(buffer as usize);
+            start..start.wrapping_add(bytes.len())
+        };
+        Detached {
+            source: self.source,
+            destination: self.destination,
+            hop_limit: self.hop_limit,
+            interface: self.interface,
+            received_at: self.received_at,
+            bytes: range(self.bytes),
+            datagram: self.datagram.map(range),
+        }
+    }
+}
+
+/// A packet without its buffer.
+#[cfg(feature = "tokio")]
+#[derive(Clone, Debug)]
+pub(crate) struct Detached {
+    source: IpAddr,
+    destination: IpAddr,
+    hop_limit: u8,
+    interface: u32,
+    received_at: Option<SystemTime>,
+    bytes: Range<usize>,
+    datagram: Option<Range<usize>>,
+}
+
+#[cfg(feature = "tokio")]
+impl Detached {
+    pub(crate) fn attach(self, buffer: &[u8]) -> Packet<'_> {
+        let part = |range| buffer.get(range).unwrap_or_default();
+        let Self { source, destination, hop_limit, interface, received_at, bytes, datagram } = self;
+        let (bytes, datagram) = (part(bytes), datagram.map(part));
+        Packet { source, destination, hop_limit, interface, received_at, bytes, datagram }
     }
 }
 

@@ -18,6 +18,7 @@ use std::{
 use etherparse::Ipv4HeaderSlice;
 use nix::{
     errno::Errno,
+    libc,
     sys::socket::{MsgFlags, recv},
 };
 use socket2::{MsgHdr, SockAddr, Socket};
@@ -163,7 +164,7 @@ impl VrrpSocket {
     pub fn receive_all(&self) -> Result<(), Error> {
         match self.socket.detach_filter() {
             // There was none.
-            Err(error) if error.raw_os_error() == Some(nix::libc::ENOENT) => Ok(()),
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
             result => result.map_err(|error| Operation::SetFilter(self.interface).failed(error)),
         }
     }
@@ -193,7 +194,8 @@ impl VrrpSocket {
     /// # Errors
     ///
     /// [`InterfaceDown`](crate::ErrorKind::InterfaceDown), also when the source address was removed, and over IPv4 when the
-    /// interface was deleted: over IPv6 that is [`NoSuchInterface`](crate::ErrorKind::NoSuchInterface); [`Busy`](crate::ErrorKind::Busy) when the send queue is full; [`TooLong`](crate::ErrorKind::TooLong);
+    /// interface was deleted: over IPv6 that is [`NoSuchInterface`](crate::ErrorKind::NoSuchInterface);
+    /// [`Busy`](crate::ErrorKind::Busy) when the send queue is full; [`TooLong`](crate::ErrorKind::TooLong);
     /// [`Unsuitable`](crate::ErrorKind::Unsuitable) for a destination that is not of the source's family;
     /// [`Malformed`](crate::ErrorKind::Malformed) for a datagram that does not begin with an IPv4 header.
     pub fn send(&self, destination: IpAddr, message: &[u8]) -> Result<(), Error> {
@@ -306,6 +308,11 @@ impl VrrpSocket {
         let received = batch.fill(self.socket.as_fd()).map_err(|errno| failed(errno.into()))?;
         Ok(received.map(move |(envelope, buffer)| read(source, envelope, buffer).map_err(failed)))
     }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn interface(&self) -> Name {
+        self.interface
+    }
 }
 
 impl AsFd for VrrpSocket {
@@ -361,10 +368,24 @@ fn socket_address(ip: IpAddr, interface: u32) -> SockAddr {
     }
 }
 
+/// Has the socket send through an interface, and receive from it alone: that with the index, whatever its name is by now.
+fn bind_to_interface(socket: &Socket, interface: &Interface) -> io::Result<()> {
+    let index = interface.index().cast_signed();
+    let length = size_of::<i32>() as libc::socklen_t;
+    let (level, option) = (libc::SOL_SOCKET, libc::SO_BINDTOIFINDEX);
+    // SAFETY: the kernel reads as many bytes of the index as it has.
+    #[expect(unsafe_code, reason = "neither nix nor socket2 knows the option on Linux")]
+    let result =
+        unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const index).cast(), length) };
+    Errno::result(result)?;
+    // The kernel takes any index, and says only when asked that there is no such interface.
+    socket.device().map(drop)
+}
+
 /// Binds to the source, saying so where it is the source that is wrong.
 fn bind(socket: &Socket, source: IpAddr, interface: u32) -> Result<(), Failure> {
     match socket.bind(&socket_address(source, interface)) {
-        Err(error) if error.raw_os_error() == Some(nix::libc::EADDRNOTAVAIL) => {
+        Err(error) if error.raw_os_error() == Some(libc::EADDRNOTAVAIL) => {
             Err(Cause::NotLocal(source).into())
         }
         result => Ok(result?),

@@ -10,7 +10,7 @@ use lab::{Lan, Namespace};
 use vip_netlink::{AssignedAddress, Netlink};
 
 use crate::{
-    combination::{Cast, Combination, Role, Side, To},
+    combination::{Cast, Combination, Kind, Role, Side, To},
     router::{Log, Router},
     scene::Scene,
     watch::{Advert, Watch},
@@ -255,8 +255,14 @@ impl Stage {
     }
 
     fn took(&self, side: Side, measured: Duration, protocol: Duration) -> Result {
-        // Clock readings of two packets: a microsecond is no contradiction. keepalived computes in microseconds too.
-        if measured + Duration::from_micros(100) < protocol {
+        // Clock readings of two packets: a microsecond is no contradiction. keepalived computes in microseconds too, but from
+        // a clock that it reads once a turn of its loop: a packet that comes in while it is at something else is to it older
+        // than it is.
+        let early = match self.cast.kind(side) {
+            Kind::Ours => Duration::from_micros(100),
+            Kind::Keepalived => Duration::from_millis(5),
+        };
+        if measured + early < protocol {
             return Err(format!(
                 "{} takes over after {measured:?}, before the protocol's {protocol:?}",
                 side.name()

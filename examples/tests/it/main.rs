@@ -4,6 +4,7 @@
 mod captures;
 mod node;
 mod paused;
+mod real_server;
 mod watch_advertisements;
 
 fn main() -> std::process::ExitCode {
@@ -11,6 +12,11 @@ fn main() -> std::process::ExitCode {
     if let (Some(paused::BE_A_NODE), Some(settings)) = (arguments.next().as_deref(), arguments.next()) {
         paused::be_a_node(&settings);
         return std::process::ExitCode::SUCCESS;
+    }
+    match std::env::args().nth(1).as_deref() {
+        Some(real_server::BE_A_REAL_SERVER) => return real_server::run(),
+        Some(real_server::START_AND_STOP) => real_server::start_and_stop(),
+        _ => {}
     }
     lab::run_tests(lab::tests![
         node::an_owner_keeps_the_addresses_that_are_its_own,
@@ -21,6 +27,10 @@ fn main() -> std::process::ExitCode {
         node::a_priority_is_changed_while_it_runs,
         paused::a_paused_master_that_may_not_preempt_does_not_come_back,
         paused::a_paused_master_that_preempts_listens_first,
+        real_server::each_order_says_what_it_did,
+        real_server::json_says_the_same,
+        real_server::what_fails_is_one_sentence_and_another_exit_code,
+        real_server::killed_at_any_moment_it_never_answers_and_a_stop_puts_all_right,
         watch_advertisements::it_says_of_each_packet_of_keepalived_what_tcpdump_says,
         watch_advertisements::it_notes_what_tcpdump_does_not_say,
         watch_advertisements::it_says_why_a_packet_would_be_discarded_and_counts_it,

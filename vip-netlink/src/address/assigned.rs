@@ -5,11 +5,8 @@ use std::net::IpAddr;
 use nix::libc;
 
 use super::{Address, Family, Scope};
-use crate::{
-    link::Name,
-    message::{Malformed, read::Attributes},
-    netlink::Owner,
-};
+use crate::{link::Name, netlink::Owner};
+use kernel_netlink::{Attributes, Malformed};
 
 /// An address as an interface holds it now, listed by [`Netlink::addresses`](crate::Netlink::addresses).
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]

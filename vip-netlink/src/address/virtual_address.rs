@@ -5,12 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use nix::libc;
 
 use super::{Address, AddressError, AssignedAddress, Family, assigned::IFA_PROTO};
-use crate::{
-    link::Name,
-    message::write::{NLM_F_CREATE, NLM_F_EXCL, Payload},
-    netlink::Owner,
-    socket::Envelope,
-};
+use crate::{link::Name, netlink::Owner};
+use kernel_netlink::{Envelope, NLM_F_CREATE, NLM_F_EXCL, Payload};
 
 /// An address and how an interface is to hold it, made from an [`Address`] that says nothing of that.
 ///
@@ -112,6 +108,12 @@ impl VirtualAddress {
 
     pub(crate) fn detects_duplicates(&self) -> bool {
         self.flags & libc::IFA_F_NODAD == 0
+    }
+
+    /// Tells whether the kernel counts it to a subnet that other addresses may be of: that of its peer, where it has one,
+    /// which has more than one end even if it is a single address.
+    pub(crate) fn may_share_its_subnet(&self) -> bool {
+        self.peer.is_some() || !self.address.is_host()
     }
 
     fn expect_family(&self, other: IpAddr) -> Result<(), AddressError> {
@@ -228,10 +230,8 @@ const FOREVER: u32 = u32::MAX;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{
-        write::{NLM_F_ACK, Writer},
-        written::{ne16, ne32},
-    };
+    use kernel_netlink::{NLM_F_ACK, Writer};
+    use lab::written::{ne16, ne32};
 
     #[test]
     fn adding_an_address_is_this_request() {

@@ -28,8 +28,38 @@ use crate::link::Ipv6Role;
 /// All nodes, as ff02::1 is mapped to Ethernet (RFC 2464 §7).
 pub(super) const DESTINATION: [u8; 6] = [0x33, 0x33, 0, 0, 0, 1];
 
-/// Builds the frame.
-pub(super) fn advertisement(hardware_address: [u8; 6], ip: Ipv6Addr, role: Ipv6Role) -> [u8; FRAME_LEN] {
+pub(super) const FRAME_LEN: usize = Ethernet2Header::LEN + Ipv6Header::LEN + ICMP_LEN + PAYLOAD_LEN;
+
+/// A frame that lacks only the address.
+#[derive(Copy, Clone, Debug)]
+pub(super) struct Template {
+    frame: [u8; FRAME_LEN],
+    /// The sum of what the checksum covers but for the address, which adds to it twice.
+    sum: u32,
+}
+
+impl Template {
+    pub(super) fn new(hardware_address: [u8; 6], role: Ipv6Role) -> Self {
+        let (frame, checksum) = advertisement(hardware_address, Ipv6Addr::UNSPECIFIED, role);
+        Self { frame, sum: u32::from(!checksum) }
+    }
+
+    /// Returns the frame that announces an address.
+    pub(super) fn of(&self, ip: Ipv6Addr) -> [u8; FRAME_LEN] {
+        let sum = self.sum + 2 * ip.segments().into_iter().map(u32::from).sum::<u32>();
+        // The sum of RFC 1071 in ones' complement: what is carried out is added again, and what that carries.
+        let sum = (sum & 0xffff) + (sum >> 16);
+        let checksum = !((sum & 0xffff) + (sum >> 16)) as u16;
+        let mut frame = self.frame;
+        frame[22..38].copy_from_slice(&ip.octets()); // source
+        frame[56..58].copy_from_slice(&checksum.to_be_bytes());
+        frame[62..78].copy_from_slice(&ip.octets()); // target
+        frame
+    }
+}
+
+/// Builds the frame, and tells its checksum.
+fn advertisement(hardware_address: [u8; 6], ip: Ipv6Addr, role: Ipv6Role) -> ([u8; FRAME_LEN], u16) {
     let ethernet =
         Ethernet2Header { destination: DESTINATION, source: hardware_address, ether_type: EtherType::IPV6 };
     let header = Ipv6Header {
@@ -55,7 +85,7 @@ pub(super) fn advertisement(hardware_address: [u8; 6], ip: Ipv6Addr, role: Ipv6R
     let bytes = ethernet.to_bytes().into_iter().chain(header.to_bytes());
     let bytes = bytes.chain(Icmpv6Header { icmp_type: kind, checksum }.to_bytes()).chain(payload);
     frame.iter_mut().zip(bytes).for_each(|(place, byte)| *place = byte);
-    frame
+    (frame, checksum)
 }
 
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
@@ -63,17 +93,18 @@ const TARGET_LINK_LAYER_ADDRESS: u8 = 2;
 const ICMP_LEN: usize = 8;
 /// Target address and option.
 const PAYLOAD_LEN: usize = 16 + 8;
-const FRAME_LEN: usize = Ethernet2Header::LEN + Ipv6Header::LEN + ICMP_LEN + PAYLOAD_LEN;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
     fn the_frame_is_an_unsolicited_neighbour_advertisement() {
         let ip = "2001:db8::9".parse().unwrap();
 
-        let frame = advertisement([2, 0, 0, 0, 0, 1], ip, Ipv6Role::Router);
+        let frame = Template::new(MAC, Ipv6Role::Router).of(ip);
 
         #[rustfmt::skip]
         let expected = [
@@ -93,10 +124,21 @@ mod tests {
     fn a_host_does_not_set_the_router_flag() {
         let ip = "fe80::9".parse().unwrap();
 
-        let frame = advertisement([2, 0, 0, 0, 0, 1], ip, Ipv6Role::Host);
+        let frame = Template::new(MAC, Ipv6Role::Host).of(ip);
 
         assert_eq!(frame[58], 0x20, "Override alone");
         assert_eq!(sum_with_pseudo_header(&frame), 0xffff);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_patched_is_what_would_be_built(mac: [u8; 6], bits: u128) {
+            let ip = Ipv6Addr::from_bits(bits);
+
+            let patched = Template::new(mac, Ipv6Role::Router).of(ip);
+
+            prop_assert_eq!(patched, advertisement(mac, ip, Ipv6Role::Router).0);
+        }
     }
 
     /// The sum of RFC 8200 §8.1 over the addresses, the length, the protocol and the message: all ones if it is right.
@@ -105,4 +147,6 @@ mod tests {
         let sum = words.sum::<u32>() + 32 + 58;
         (sum & 0xffff) + (sum >> 16)
     }
+
+    const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
 }

@@ -11,7 +11,9 @@ use nix::{
 };
 use socket2::{Domain, InterfaceIndexOrAddress, Socket, Type};
 
-use super::{INTERNETWORK_CONTROL, Protocol, Reception, bind, control::Told, expect_family};
+use super::{
+    INTERNETWORK_CONTROL, Protocol, Reception, bind, bind_to_interface, control::Told, expect_family,
+};
 use crate::{
     error::{Cause, Failure},
     link::Interface,
@@ -45,7 +47,7 @@ pub(super) fn place(
         Reception::Group(group) => Some(expect_group(source, group)?),
         Reception::Unicast => None,
     };
-    socket.bind_device(Some(interface.name().as_bytes()))?;
+    bind_to_interface(socket, interface)?;
     expect_local(source)?;
     bind(socket, group.unwrap_or(source).into(), interface.index())?;
     if let Some(group) = group {

@@ -154,6 +154,19 @@ pub(crate) fn a_batch_looks_after_those_that_were_there() {
     assert_eq!(find(&mut host, "2001:db8::13").state(), AddressState::Tentative);
 }
 
+pub(crate) fn a_batch_is_carried_out_in_its_order() {
+    let (_lan, mut host) = lone_host();
+    let vip = address("2001:db8::10/128");
+    host.netlink.add(&host.eth0, vip).unwrap();
+    let mut batch = Batch::new();
+    batch.add(&host.eth0, vip).remove(&host.eth0, vip);
+
+    let results: Vec<_> = host.netlink.carry_out(&batch).into_iter().map(Result::unwrap).collect();
+
+    assert_eq!(results, [Change::AlreadySo, Change::Made]);
+    assert!(host.netlink.addresses(&host.eth0).unwrap().iter().all(|left| left.address() != vip));
+}
+
 pub(crate) fn what_a_predecessor_left_is_removed() {
     let (_lan, mut host) = lone_host();
     for vip in ["2001:db8::10", "2001:db8::11/64"] {

@@ -35,6 +35,7 @@ pub(crate) fn sending_and_receiving_allocate_nothing() {
                 }
             }
             announcer.announce(one).unwrap();
+            announcer.announce_all([one; 40]).unwrap();
         }
         let steady = allocations() - before;
 
@@ -47,6 +48,7 @@ pub(crate) fn sending_and_receiving_allocate_nothing() {
             });
             assert_eq!(sent, 0);
             assert_eq!(announcer.announce(one).unwrap_err().kind(), ErrorKind::InterfaceDown);
+            assert_eq!(announcer.announce_all([one; 2]).unwrap_err().kind(), ErrorKind::InterfaceDown);
         }
         let failing = allocations() - before;
 

@@ -3,15 +3,16 @@
 use std::{
     fs,
     net::{IpAddr, SocketAddrV6, UdpSocket},
+    ops::Range,
     os::fd::AsFd,
     process::Command,
     time::Instant,
 };
 
-use vip_netlink::{Announcer, ErrorKind, Ipv6Role};
+use vip_netlink::{Announcer, ArpForm, ErrorKind, Ipv6Role};
 
 use crate::support::{
-    GROUP, Host, address, capture, eventually, two_hosts, two_hosts_with_ipv6, wait_readable,
+    GROUP, Host, address, announced_by, capture, eventually, two_hosts, two_hosts_with_ipv6, wait_readable,
 };
 
 pub(crate) fn the_frame_on_the_wire_is_the_announcement() {
@@ -153,6 +154,91 @@ pub(crate) fn an_interface_that_is_down_is_told_apart() {
     assert_eq!(error.kind(), ErrorKind::InterfaceDown);
     assert_eq!(error.to_string(), "cannot announce 10.0.0.9 on eth0: network is down (is the interface up?)");
     announcer.announce(address("10.0.0.9").ip()).unwrap();
+}
+
+pub(crate) fn a_reply_is_sent_on_demand() {
+    let (lan, host, _) = two_hosts();
+    let mut at_neighbour = lan.capture("host2").unwrap();
+
+    host.announcer().with_arp_form(ArpForm::Reply).announce(address("10.0.0.9").ip()).unwrap();
+
+    let frame = capture(&mut at_neighbour, |frame| frame.outgoing && frame.bytes[12..14] == [8, 6]);
+    #[rustfmt::skip]
+    let reply = [
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, // to everybody
+        0x02, 0x00, 0x00, 0x00, 0x00, 0x01, // from the interface
+        0x08, 0x06, // ARP
+        0x00, 0x01, 0x08, 0x00, 6, 4, // Ethernet, IPv4
+        0x00, 0x02, // reply
+        0x02, 0x00, 0x00, 0x00, 0x00, 0x01, 10, 0, 0, 9, // sender
+        0x02, 0x00, 0x00, 0x00, 0x00, 0x01, 10, 0, 0, 9, // target
+    ];
+    assert_eq!(frame[..42], reply);
+    assert_eq!(frame[42..], [0; 18]);
+}
+
+pub(crate) fn both_forms_are_sent_on_demand() {
+    let (lan, host, _) = two_hosts();
+    let mut at_neighbour = lan.capture("host2").unwrap();
+    let announcer = host.announcer().with_arp_form(ArpForm::Both);
+
+    announcer.announce(address("10.0.0.8").ip()).unwrap();
+    assert_eq!(announcer.announce_all([address("10.0.0.9").ip()]).unwrap(), 1);
+
+    let seen = [0; 4].map(|_| {
+        let frame = capture(&mut at_neighbour, |frame| frame.outgoing && frame.bytes[12..14] == [8, 6]);
+        (frame[21], frame[31])
+    });
+    assert_eq!(seen, [(1, 8), (2, 8), (1, 9), (2, 9)], "operation and address");
+}
+
+pub(crate) fn many_addresses_go_out_in_their_order() {
+    for form in [ArpForm::Request, ArpForm::Both] {
+        let (lan, host, _) = two_hosts_with_ipv6();
+        let mut at_neighbour = lan.capture("host2").unwrap();
+        let v4 = (0..100).map(|number| IpAddr::from([10, 0, 1, number]));
+        let v6 = (0..100).map(|number| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 1, number]));
+        let ips: Vec<_> = v4.zip(v6).flat_map(|(v4, v6)| [v4, v6]).collect();
+        let announcer = host.announcer().with_arp_form(form);
+
+        assert_eq!(announcer.announce_all(ips.iter().copied()).unwrap(), 200);
+        assert_eq!(announcer.announce_all([]).unwrap(), 0);
+
+        let mut seen = Vec::new();
+        while seen.last() != ips.last() {
+            let frame =
+                capture(&mut at_neighbour, |frame| frame.outgoing && announced_by(frame.bytes).is_some());
+            let ip = announced_by(&frame).unwrap();
+            if form != ArpForm::Both || seen.last() != Some(&ip) {
+                seen.push(ip);
+            }
+        }
+        assert_eq!(seen, ips);
+    }
+}
+
+pub(crate) fn a_batch_tells_how_far_it_came() {
+    let (_lan, host, _) = two_hosts();
+    let announcer = host.announcer();
+    let ips = |range: Range<u8>| range.map(|number| IpAddr::from([10, 0, 1, number]));
+
+    // The interface goes down while the addresses are still being asked for.
+    let going_down = ips(0..100).inspect(|ip| {
+        if *ip == IpAddr::from([10, 0, 1, 80]) {
+            host.namespace.link_down("eth0").unwrap();
+        }
+    });
+    let halfway = announcer.announce_all(going_down).unwrap_err();
+    let error = announcer.announce_all(ips(7..9)).unwrap_err();
+
+    assert_eq!((halfway.kind(), halfway.sent()), (ErrorKind::InterfaceDown, 64));
+    assert_eq!((error.kind(), error.sent()), (ErrorKind::InterfaceDown, 0));
+    assert_eq!(
+        halfway.to_string(),
+        "cannot announce 10.0.1.64 on eth0: network is down (is the interface up?); announced before it: 64"
+    );
+    host.namespace.link_up("eth0").unwrap();
+    assert_eq!(announcer.announce_all(ips(0..100)).unwrap(), 100);
 }
 
 /// Whether the host holds 10.0.0.9 to be at this hardware address.

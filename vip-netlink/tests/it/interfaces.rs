@@ -1,7 +1,9 @@
 //! Interfaces are found and described.
 
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt, process::Command};
+
 use lab::Lan;
-use vip_netlink::{Announcer, ErrorKind, Reception};
+use vip_netlink::{Announcer, ErrorKind, Interface, Reception};
 
 use crate::support::{GROUP, Host, address, eventually, two_hosts};
 
@@ -13,7 +15,27 @@ pub(crate) fn an_ethernet_interface_is_described() {
     assert!(eth0.index() > 1);
     assert_eq!(eth0.hardware_address(), Some([2, 0, 0, 0, 0, 2]));
     assert_eq!(eth0.mtu(), 1500);
+    // The other end of its cable is in another namespace.
+    assert_eq!((eth0.kind(), eth0.parent()), (Some("veth"), None));
     assert!(eth0.is_up() && eth0.is_running() && eth0.supports_arp());
+}
+
+pub(crate) fn an_interface_with_a_name_that_is_no_text_hides_no_other() {
+    let (_lan, mut host, _) = two_hosts();
+    let Some(ip) = lab::need("ip") else { return };
+    let name = OsStr::from_bytes(b"x\xffy");
+    // Loopback is up, and is renamed while it is down.
+    host.namespace.link_down("lo").unwrap();
+    let rename = || Command::new(ip).args(["link", "set", "dev", "lo", "name"]).arg(name).status();
+    assert!(host.namespace.run(rename).unwrap().unwrap().success());
+
+    let interfaces = host.netlink.interfaces().unwrap();
+
+    let names: Vec<_> = interfaces.iter().map(Interface::name).collect();
+    assert_eq!(names, ["x?y", "eth0"]);
+    host.netlink.add(&interfaces[0], address("192.0.2.10")).unwrap();
+    host.netlink.flush().unwrap();
+    assert_eq!(host.netlink.interface("eth0").unwrap(), host.eth0);
 }
 
 pub(crate) fn loopback_has_neither_arp_nor_hardware_address() {
@@ -22,6 +44,7 @@ pub(crate) fn loopback_has_neither_arp_nor_hardware_address() {
     let lo = host.netlink.interface("lo").unwrap();
 
     assert_eq!((lo.index(), lo.name(), lo.hardware_address()), (1, "lo", None));
+    assert_eq!((lo.kind(), lo.parent()), (None, None));
     assert!(lo.is_up() && lo.is_running() && !lo.supports_arp());
 }
 

@@ -1,5 +1,6 @@
 //! The crate against the kernel, in network namespaces of its own.
 
+mod accept_filter;
 mod addresses;
 mod addresses_v6;
 mod ah;
@@ -9,15 +10,33 @@ mod batch;
 mod filter;
 mod interfaces;
 mod keepalived;
+mod monitor;
+mod neighbours;
+mod paced;
 mod privileges;
+mod real_server;
 mod rejoin;
+mod routes;
+mod rules;
 mod support;
 mod unicast;
+mod virtual_mac;
+mod virtual_mac_crash;
+mod virtual_mac_wire;
 mod vrrp;
 mod vrrp_v6;
+#[cfg(feature = "tokio")]
+mod with_tokio;
 
 fn main() -> std::process::ExitCode {
-    lab::run_tests(lab::tests![
+    if let Some(code) = virtual_mac_crash::as_child() {
+        return code;
+    }
+    if std::env::var_os(accept_filter::HOLD).is_some() {
+        return accept_filter::hold();
+    }
+    #[cfg_attr(not(feature = "tokio"), expect(unused_mut, reason = "nothing is added then"))]
+    let mut tests = lab::tests![
         addresses::what_is_added_is_listed_until_removed,
         addresses::adding_and_removing_twice_is_already_so,
         addresses::another_prefix_length_is_another_address,
@@ -26,10 +45,12 @@ fn main() -> std::process::ExitCode {
         addresses::a_thousand_addresses_are_listed,
         addresses::a_list_read_while_others_change_addresses_is_not_torn,
         addresses::the_first_of_a_subnet_leaves_the_others_where_they_are,
+        addresses::the_first_with_a_peer_leaves_others_with_the_same_peer_where_they_are,
         addresses::a_batch_tells_what_became_of_each_change,
         addresses::a_batch_of_nothing_but_failures_tells_each,
         addresses::an_address_is_held_as_it_was_asked_for,
         addresses::what_a_predecessor_left_is_adopted_or_removed,
+        addresses::a_subnet_full_of_addresses_is_removed_in_no_time,
         addresses::what_is_added_is_what_iproute2_shows,
         addresses::what_iproute2_adds_is_listed,
         addresses_v6::what_is_added_is_listed_until_removed,
@@ -41,16 +62,75 @@ fn main() -> std::process::ExitCode {
         addresses_v6::adding_a_duplicate_address_makes_it_usable,
         addresses_v6::another_prefix_length_is_an_error_that_says_which,
         addresses_v6::a_batch_looks_after_those_that_were_there,
+        addresses_v6::a_batch_is_carried_out_in_its_order,
         addresses_v6::what_a_predecessor_left_is_removed,
         addresses_v6::where_ipv6_is_disabled_the_error_says_so,
         addresses_v6::a_list_read_while_others_change_addresses_is_not_torn,
         addresses_v6::what_is_added_is_what_iproute2_shows,
+        routes::what_is_added_is_listed_until_removed,
+        routes::what_is_added_is_what_iproute2_shows,
+        routes::a_route_of_ours_takes_the_place_of_ours,
+        routes::what_is_not_ours_is_left_and_named,
+        routes::just_the_route_that_is_named_goes,
+        routes::a_next_hop_that_another_appended_stays,
+        routes::five_hundred_routes_are_one_batch,
+        routes::a_batch_takes_over_and_gives_back_in_its_order,
+        routes::what_a_predecessor_left_is_adopted_or_removed,
+        routes::what_the_kernel_refuses_is_explained,
+        routes::what_goes_with_its_address_or_interface_can_be_added_again,
+        routes::packets_fare_as_the_kind_of_the_route_says,
+        routes::an_ipv6_neighbour_takes_ipv4_packets_on,
+        routes::several_next_hops_share_the_destinations,
+        rules::what_is_added_is_listed_until_removed,
+        rules::what_is_added_is_what_iproute2_shows,
+        rules::just_the_rule_that_is_named_comes_and_goes,
+        rules::what_is_not_ours_stays,
+        rules::a_rule_that_cannot_be_put_back_is_not_removed,
+        rules::a_goto_without_target_is_taken,
+        rules::packets_from_the_virtual_address_take_the_other_gateway,
         interfaces::an_ethernet_interface_is_described,
+        interfaces::an_interface_with_a_name_that_is_no_text_hides_no_other,
         interfaces::loopback_has_neither_arp_nor_hardware_address,
         interfaces::up_and_running_follow_the_interface,
         interfaces::an_interface_that_does_not_exist_is_an_error,
         interfaces::a_deleted_interface_is_an_error_everywhere,
+        monitor::after_5000_changes_it_slept_through_the_picture_is_what_iproute2_shows,
+        monitor::while_others_go_on_it_catches_up,
+        monitor::a_big_buffer_holds_thousands_of_events,
+        monitor::a_vip_deleted_by_hand_is_told_within_10_ms,
+        monitor::an_address_that_we_add_twice_is_ours,
+        monitor::an_interface_whose_name_is_no_text_hides_no_other,
+        monitor::a_receive_buffer_larger_than_there_can_be_is_the_largest,
+        monitor::what_we_did_is_told_from_what_others_did,
+        monitor::what_we_add_and_others_remove_at_once_is_told,
+        monitor::an_interface_that_is_renamed_deleted_and_created_anew_is_told,
+        monitor::a_port_of_a_bridge_comes_and_goes_and_stays_an_interface,
+        monitor::ipv6_addresses_vanish_when_the_interface_goes_down_and_ipv4_stays,
+        monitor::duplicate_address_detection_is_told_to_its_end,
+        monitor::a_macvlan_is_unusable_while_its_parent_is_down,
+        monitor::what_is_of_no_interest_allocates_nothing,
         privileges::without_capabilities_looking_works_and_changing_says_what_it_needs,
+        real_server::clients_find_the_director_alone,
+        real_server::no_answer_slips_out_while_it_starts_and_stops,
+        real_server::what_the_director_passes_on_is_taken_and_answered_from_the_address,
+        real_server::the_address_is_never_the_sender_of_an_arp_request,
+        real_server::a_host_without_an_address_does_not_ask_in_the_name_of_the_virtual_one,
+        real_server::what_it_says_of_the_settings_is_what_the_kernel_does,
+        real_server::ipv6_neighbours_find_the_director_alone,
+        real_server::the_settings_are_restored_to_what_they_were,
+        real_server::the_last_address_takes_the_settings_along,
+        real_server::starting_and_stopping_twice_is_already_so,
+        real_server::ipv6_addresses_need_no_settings,
+        real_server::what_a_crash_left_is_put_right_by_a_stop,
+        real_server::what_somebody_changed_meanwhile_stays,
+        real_server::an_address_that_somebody_else_added_stays,
+        real_server::a_start_that_fails_is_undone,
+        real_server::what_cannot_be_a_virtual_address_is_refused,
+        real_server::without_capabilities_it_verifies_and_says_what_it_needs,
+        real_server::processes_take_turns,
+        real_server::each_fault_is_found,
+        real_server::an_interface_that_does_no_harm_is_no_fault,
+        real_server::a_failover_daemon_does_not_take_it_for_its_leftovers,
         announce::the_frame_on_the_wire_is_the_announcement,
         announce::a_neighbour_follows_the_address,
         announce::the_frame_on_the_wire_is_the_neighbour_advertisement,
@@ -59,6 +139,20 @@ fn main() -> std::process::ExitCode {
         announce::the_socket_receives_nothing,
         announce::loopback_is_refused,
         announce::an_interface_that_is_down_is_told_apart,
+        announce::a_reply_is_sent_on_demand,
+        announce::both_forms_are_sent_on_demand,
+        announce::many_addresses_go_out_in_their_order,
+        announce::a_batch_tells_how_far_it_came,
+        neighbours::they_follow_a_request_within_5_ms,
+        neighbours::they_follow_a_reply_within_5_ms,
+        neighbours::they_follow_a_neighbour_advertisement_within_5_ms,
+        neighbours::they_follow_to_a_virtual_mac_within_5_ms,
+        neighbours::a_virtual_mac_moves_with_its_first_announcement,
+        paced::frames_keep_the_pace_on_the_wire,
+        paced::what_is_withdrawn_is_not_sent,
+        paced::an_interface_that_was_down_is_announced_on_when_it_is_up,
+        paced::a_full_queue_is_waited_for,
+        paced::a_thousand_addresses_do_not_delay_a_timer,
         vrrp::two_hosts_exchange_packets,
         vrrp::the_packet_on_the_wire_is_as_the_rfc_says,
         vrrp::own_packets_do_not_come_back,
@@ -115,9 +209,58 @@ fn main() -> std::process::ExitCode {
         rejoin::filter_and_hop_limit_stay,
         rejoin::the_source_may_be_another_one,
         rejoin::where_nothing_went_nothing_changes,
+        rejoin::a_name_that_went_to_another_interface_is_not_followed,
         rejoin::no_interface_that_is_gone_is_remembered,
         rejoin::it_fails_until_interface_and_source_are_back,
+        virtual_mac::it_is_what_iproute2_shows_until_removed,
+        virtual_mac::what_is_there_is_taken_over_and_put_right,
+        virtual_mac::what_was_left_half_made_is_completed,
+        virtual_mac::the_last_of_a_parent_sets_it_back,
+        virtual_mac::two_that_remove_the_last_ones_at_once_set_the_parent_back,
+        virtual_mac::what_somebody_set_meanwhile_stays,
+        virtual_mac::two_of_one_number_over_one_parent_are_refused,
+        virtual_mac::a_name_that_is_taken_is_an_error_that_says_by_what,
+        virtual_mac::what_fails_half_way_leaves_nothing_behind,
+        virtual_mac::a_parent_that_cannot_be_one_is_refused,
+        virtual_mac::over_a_macvlan_it_is_one_beside_it,
+        virtual_mac::it_follows_its_parent,
+        virtual_mac::a_parent_that_is_down_is_waited_for,
+        virtual_mac_wire::each_address_is_answered_for_by_its_own_interface,
+        virtual_mac_wire::a_virtual_address_of_another_subnet_is_answered_for,
+        virtual_mac_wire::the_address_of_a_parent_stays_reachable_where_the_client_is_behind_the_virtual_mac,
+        virtual_mac_wire::the_kernel_sends_nothing_of_its_own,
+        virtual_mac_wire::on_a_router_nothing_is_sent_over_ipv6_for_a_virtual_mac_of_ipv4,
+        virtual_mac_wire::an_ipv6_address_comes_and_goes_without_a_trace,
+        virtual_mac_wire::a_vrrp_socket_on_it_sends_from_the_virtual_mac,
+        virtual_mac_crash::what_a_killed_process_left_is_flushed_and_nothing_else,
+        virtual_mac_crash::what_a_killed_process_left_is_adopted,
+        virtual_mac_crash::whenever_a_process_is_killed_nothing_stays,
+        virtual_mac_crash::whenever_a_process_that_removes_is_killed_nothing_stays,
+        accept_filter::datagrams_to_the_address_are_dropped_until_it_is_unblocked,
+        accept_filter::a_connection_waits_until_the_address_is_unblocked,
+        accept_filter::the_address_answers_to_no_ping_and_the_host_does,
+        accept_filter::neighbour_discovery_is_let_through,
+        accept_filter::packets_of_the_host_itself_are_dropped_too,
+        accept_filter::what_is_dropped_is_counted_by_family_in_packets_and_bytes,
+        accept_filter::a_link_local_address_is_blocked_on_its_link_only,
+        accept_filter::packets_are_forwarded_through_the_address,
+        accept_filter::blocking_and_unblocking_twice_is_already_so,
+        accept_filter::an_address_that_no_host_has_is_refused,
+        accept_filter::two_filters_are_apart,
+        accept_filter::a_killed_process_leaves_nothing_behind,
+        accept_filter::the_ruleset_of_others_is_left_alone_and_ours_is_by_them,
+        accept_filter::a_thousand_addresses_are_blocked_and_replaced,
+        accept_filter::more_addresses_than_a_send_buffer_takes_are_blocked,
+        accept_filter::without_privilege_it_says_what_it_needs,
+        accept_filter::after_a_failure_the_next_change_makes_up_for_it,
         keepalived::keepalived_is_heard_in_every_way_it_speaks,
         alloc_free::sending_and_receiving_allocate_nothing,
-    ])
+    ];
+    #[cfg(feature = "tokio")]
+    tests.extend(lab::tests![
+        with_tokio::an_event_wakes_whoever_waits_for_it,
+        with_tokio::a_packet_wakes_whoever_waits_for_it,
+        with_tokio::a_socket_that_rejoins_stays_registered,
+    ]);
+    lab::run_tests(tests)
 }

@@ -1,15 +1,22 @@
 //! What needs which capability.
 
 use nix::{errno::Errno, libc};
-use vip_netlink::{Announcer, Error, ErrorKind, Netlink, Protocol, Reception, VrrpSocket};
+use vip_netlink::{
+    Action, Announcer, Change, Error, ErrorKind, Netlink, Protocol, Reception, Route, Rule, Table,
+    VirtualMac, VrrpSocket,
+};
 
 use crate::support::{GROUP, address, texts, two_hosts};
 
 pub(crate) fn without_capabilities_looking_works_and_changing_says_what_it_needs() {
-    let (_lan, host, _) = two_hosts();
+    let (_lan, mut host, _) = two_hosts();
     let announcer = host.announcer();
     let mut vrrp = host.vrrp();
     let vip = address("192.0.2.10/24");
+    let route = Route::to("198.51.100.0/24".parse().unwrap()).gateway([10, 0, 0, 2]).build().unwrap();
+    let rule = Rule::ipv4(500, Action::Lookup(Table::MAIN)).build().unwrap();
+    let virtual_mac = VirtualMac::ipv4(51).unwrap();
+    let vmac = host.netlink.create_virtual_mac(&host.eth0, virtual_mac.named("vip51").unwrap()).unwrap();
 
     host.namespace
         .run(|| {
@@ -23,7 +30,8 @@ pub(crate) fn without_capabilities_looking_works_and_changing_says_what_it_needs
             vrrp.receive_only([7]).unwrap();
             vrrp.receive_all().unwrap();
 
-            netlink.flush().unwrap(); // There is nothing to remove.
+            assert_eq!(netlink.adopt_virtual_macs(|_| true).unwrap(), [vmac]);
+            netlink.adopt(|_| false).unwrap(); // There is nothing to remove.
 
             expect(
                 netlink.add(&eth0, vip),
@@ -32,6 +40,41 @@ pub(crate) fn without_capabilities_looking_works_and_changing_says_what_it_needs
             expect(
                 netlink.remove(&eth0, vip),
                 "cannot remove 192.0.2.10/24 from eth0: operation not permitted (needs CAP_NET_ADMIN)",
+            );
+            assert_eq!(netlink.routes().unwrap(), []);
+            assert_eq!(netlink.remove_route(&route).unwrap(), Change::AlreadySo);
+            assert_eq!(netlink.remove_rule(&rule).unwrap(), Change::AlreadySo);
+            expect(
+                netlink.add_route(&route),
+                "cannot add the route 198.51.100.0/24 via 10.0.0.2: operation not permitted (needs CAP_NET_ADMIN)",
+            );
+            expect(
+                netlink.add_rule(&rule),
+                "cannot add the rule from all lookup 254 priority 500: operation not permitted (needs CAP_NET_ADMIN)",
+            );
+            expect(
+                netlink.create_virtual_mac(&eth0, VirtualMac::ipv4(52).unwrap()),
+                "cannot create 00:00:5e:00:01:34 over eth0: operation not permitted (needs CAP_NET_ADMIN)",
+            );
+            expect(
+                netlink.create_virtual_mac(&eth0, virtual_mac),
+                "cannot create 00:00:5e:00:01:33 over eth0: operation not permitted (needs CAP_NET_ADMIN)",
+            );
+            expect(
+                netlink.bring_up(&vmac),
+                "cannot bring vip51 up: operation not permitted (needs CAP_NET_ADMIN)",
+            );
+            expect(
+                netlink.take_down(&vmac),
+                "cannot take vip51 down: operation not permitted (needs CAP_NET_ADMIN)",
+            );
+            expect(
+                netlink.remove_virtual_mac(&vmac),
+                "cannot remove the virtual MAC vip51: operation not permitted (needs CAP_NET_ADMIN)",
+            );
+            expect(
+                netlink.flush(),
+                "cannot remove the virtual MAC vip51: operation not permitted (needs CAP_NET_ADMIN)",
             );
             expect(
                 Announcer::open(&eth0),
@@ -58,7 +101,7 @@ fn expect<T>(result: Result<T, Error>, text: &str) {
 }
 
 /// Gives up all capabilities of the calling thread, and of no other.
-fn drop_capabilities() {
+pub(crate) fn drop_capabilities() {
     // linux/capability.h: version 3, this thread; effective, permitted and inheritable, twice 32 bits each.
     let header: [u32; 2] = [0x2008_0522, 0];
     let none = [0_u32; 6];

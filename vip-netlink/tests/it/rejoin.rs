@@ -4,6 +4,7 @@ use std::{
     net::IpAddr,
     num::NonZeroU8,
     os::fd::{AsFd, AsRawFd},
+    process::Command,
 };
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -104,6 +105,28 @@ pub(crate) fn where_nothing_went_nothing_changes() {
         }
 
         exchange(way, &here, &there);
+    }
+}
+
+pub(crate) fn a_name_that_went_to_another_interface_is_not_followed() {
+    let Some(ip) = lab::need("ip") else { return };
+    let (_lan, host, neighbour) = two_hosts_with_ipv6();
+    let rename = |words: &str| {
+        let run = || Command::new(&ip).args(words.split(' ')).status().unwrap();
+        assert!(host.namespace.run(run).unwrap().success(), "ip {words}");
+    };
+    rename("link add other type veth peer name cable");
+    let mut sockets = Way::all().map(|way| (way, way.open_here(&host)));
+
+    rename("link set eth0 name wan0");
+    rename("link set other name eth0");
+
+    for (way, here) in &mut sockets {
+        let there = way.open_there(&neighbour);
+        exchange(*way, here, &there);
+        rejoin(&host, here, way.here).unwrap();
+        exchange(*way, here, &there);
+        exchange(*way, &way.open_here(&host), &there);
     }
 }
 

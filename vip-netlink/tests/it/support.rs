@@ -1,8 +1,13 @@
 //! Hosts to try things on.
 
 use std::{
+    fs::File,
+    mem,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    os::fd::{AsFd, BorrowedFd},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::fs::FileExt,
+    },
     thread,
     time::{Duration, Instant, SystemTime},
 };
@@ -248,6 +253,41 @@ pub(crate) fn capture(capture: &mut Capture, wanted: impl Fn(&lab::Frame<'_>) ->
         }
     }
     panic!("no such frame in {PATIENCE:?}");
+}
+
+/// Returns the address that a frame announces, if it does: the target of an ARP packet or a neighbour advertisement.
+pub(crate) fn announced_by(frame: &[u8]) -> Option<IpAddr> {
+    match (frame.get(12..14)?, frame.get(54)) {
+        ([8, 6], _) => Some(IpAddr::from(*frame.get(38..)?.first_chunk::<4>()?)),
+        ([0x86, 0xdd], Some(136)) => Some(IpAddr::from(*frame.get(62..)?.first_chunk::<16>()?)),
+        _ => None,
+    }
+}
+
+/// How long a thread was ready to run while others had the CPUs: the second number of `/proc/PID/schedstat`
+/// (Documentation/scheduler/sched-stats.rst).
+pub(crate) struct Queueing {
+    file: Option<File>,
+    last: Duration,
+}
+
+impl Queueing {
+    pub(crate) fn of_this_thread() -> Self {
+        // Not every kernel counts it; then nothing is excused.
+        let mut queueing =
+            Self { file: File::open("/proc/thread-self/schedstat").ok(), last: Duration::ZERO };
+        queueing.since_last();
+        queueing
+    }
+
+    pub(crate) fn since_last(&mut self) -> Duration {
+        let mut text = [0; 64];
+        let length = self.file.as_ref().map_or(0, |file| file.read_at(&mut text, 0).unwrap());
+        let mut numbers = str::from_utf8(&text[..length]).unwrap().split(' ');
+        let sum = numbers.nth(1).map_or(Duration::ZERO, |text| Duration::from_nanos(text.parse().unwrap()));
+        let before = mem::replace(&mut self.last, sum);
+        sum - before
+    }
 }
 
 pub(crate) fn wait_readable(fd: BorrowedFd<'_>, deadline: Instant) -> bool {

@@ -1,10 +1,10 @@
 //! Requests, one after the other in one buffer.
 
-use super::align;
+use crate::align;
 
 /// Writes messages, and keeps its memory for the next ones.
 #[derive(Debug, Default)]
-pub(crate) struct Writer {
+pub struct Writer {
     bytes: Vec<u8>,
     /// Where the last message begins.
     last: usize,
@@ -12,13 +12,7 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Appends a message of the kind, with what `payload` writes. `NLM_F_REQUEST` is always among the flags.
-    pub(crate) fn message(
-        &mut self,
-        kind: u16,
-        flags: u16,
-        sequence: u32,
-        payload: impl FnOnce(&mut Payload<'_>),
-    ) {
+    pub fn message(&mut self, kind: u16, flags: u16, sequence: u32, payload: impl FnOnce(&mut Payload<'_>)) {
         let start = self.bytes.len();
         self.last = start;
         self.bytes.extend([0; 4]);
@@ -34,18 +28,20 @@ impl Writer {
     }
 
     /// Asks for an answer to the last message even if nothing is wrong with it.
-    pub(crate) fn acknowledge_last(&mut self) {
+    pub fn acknowledge_last(&mut self) {
         let flags = self.last + 6;
         if let Some([low, high]) = self.bytes.get(flags..).and_then(|bytes| bytes.first_chunk().copied()) {
             put(&mut self.bytes, flags, (u16::from_ne_bytes([low, high]) | NLM_F_ACK).to_ne_bytes());
         }
     }
 
-    pub(crate) fn bytes(&self) -> &[u8] {
+    /// Returns what was written.
+    pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    pub(crate) fn clear(&mut self) {
+    /// Begins anew.
+    pub fn clear(&mut self) {
         self.bytes.clear();
         self.last = 0;
     }
@@ -53,30 +49,30 @@ impl Writer {
 
 /// What follows a message's header: the fixed header of its kind, then attributes.
 #[derive(Debug)]
-pub(crate) struct Payload<'w> {
+pub struct Payload<'w> {
     bytes: &'w mut Vec<u8>,
 }
 
 impl Payload<'_> {
     /// Appends a fixed header; its length is a multiple of 4.
-    pub(crate) fn header<const N: usize>(&mut self, bytes: [u8; N]) -> &mut Self {
+    pub fn header<const N: usize>(&mut self, bytes: [u8; N]) -> &mut Self {
         const { assert!(N.is_multiple_of(4)) };
         self.bytes.extend(bytes);
         self
     }
 
     /// Appends an attribute.
-    pub(crate) fn attribute(&mut self, kind: u16, value: &[u8]) -> &mut Self {
+    pub fn attribute(&mut self, kind: u16, value: &[u8]) -> &mut Self {
         self.attribute_of(kind, |inside| inside.bytes.extend(value))
     }
 
     /// Appends an attribute that holds a number in the host's byte order.
-    pub(crate) fn number(&mut self, kind: u16, value: u32) -> &mut Self {
+    pub fn number(&mut self, kind: u16, value: u32) -> &mut Self {
         self.attribute(kind, &value.to_ne_bytes())
     }
 
     /// Appends an attribute that holds a text and the NUL after it.
-    pub(crate) fn text(&mut self, kind: u16, value: &str) -> &mut Self {
+    pub fn text(&mut self, kind: u16, value: &str) -> &mut Self {
         self.attribute_of(kind, |inside| {
             inside.bytes.extend(value.as_bytes());
             inside.bytes.push(0);
@@ -84,11 +80,34 @@ impl Payload<'_> {
     }
 
     /// Appends an attribute that holds attributes.
-    pub(crate) fn nested(&mut self, kind: u16, inside: impl FnOnce(&mut Payload<'_>)) -> &mut Self {
+    pub fn nested(&mut self, kind: u16, inside: impl FnOnce(&mut Payload<'_>)) -> &mut Self {
         self.attribute_of(kind | NLA_F_NESTED, inside)
     }
 
-    fn attribute_of(&mut self, kind: u16, value: impl FnOnce(&mut Payload<'_>)) -> &mut Self {
+    /// Appends what stands within a record or attribute without a header of its own.
+    pub fn raw(&mut self, bytes: &[u8]) -> &mut Self {
+        self.bytes.extend(bytes);
+        self
+    }
+
+    /// Appends a struct that begins with its own length, and what follows it (`struct rtnexthop`).
+    pub fn record<const N: usize>(
+        &mut self,
+        fields: [u8; N],
+        inside: impl FnOnce(&mut Payload<'_>),
+    ) -> &mut Self {
+        const { assert!((N + 2).is_multiple_of(4)) };
+        let start = self.bytes.len();
+        self.bytes.extend([0; 2]);
+        self.bytes.extend(fields);
+        inside(&mut Payload { bytes: self.bytes });
+        let length = (self.bytes.len() - start) as u16;
+        put(self.bytes, start, length.to_ne_bytes());
+        self
+    }
+
+    /// Appends an attribute that holds whatever is written inside.
+    pub fn attribute_of(&mut self, kind: u16, value: impl FnOnce(&mut Payload<'_>)) -> &mut Self {
         let start = self.bytes.len();
         self.bytes.extend([0; 2]);
         self.bytes.extend(kind.to_ne_bytes());
@@ -112,24 +131,25 @@ fn pad(bytes: &mut Vec<u8>, start: usize) {
 }
 
 const NLM_F_REQUEST: u16 = 1;
-pub(crate) const NLM_F_ACK: u16 = 4;
-pub(crate) const NLM_F_DUMP: u16 = 0x300;
-pub(crate) const NLM_F_REPLACE: u16 = 0x100;
-pub(crate) const NLM_F_EXCL: u16 = 0x200;
-pub(crate) const NLM_F_CREATE: u16 = 0x400;
+/// Answer, even if nothing is wrong.
+pub const NLM_F_ACK: u16 = 4;
+/// List all there are.
+pub const NLM_F_DUMP: u16 = 0x300;
+/// Replace what is there.
+pub const NLM_F_REPLACE: u16 = 0x100;
+/// Refuse if it is there.
+pub const NLM_F_EXCL: u16 = 0x200;
+/// Create it if it is not there.
+pub const NLM_F_CREATE: u16 = 0x400;
 const NLA_F_NESTED: u16 = 0x8000;
 
 #[cfg(test)]
 mod tests {
+    use lab::written::{ne16, ne32};
     use proptest::{collection::vec, prelude::*};
 
-    use super::{
-        super::{
-            read::{Attributes, Messages},
-            written::{ne16, ne32},
-        },
-        *,
-    };
+    use super::*;
+    use crate::{Attributes, Messages};
 
     #[test]
     fn lengths_cover_what_was_written_and_padding_follows() {

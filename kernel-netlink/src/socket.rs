@@ -14,27 +14,20 @@ use nix::{
 };
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::{
-    error::{Cause, Failure},
-    message::{
-        Malformed,
-        read::{Message, Messages, Reply},
-        write::{NLM_F_ACK, NLM_F_DUMP, Payload, Writer},
-    },
-};
+use crate::{Failure, Malformed, Message, Messages, NLM_F_ACK, NLM_F_DUMP, Payload, Reply, Writer};
 
 /// A socket for requests to one part of the kernel.
 #[derive(Debug)]
-pub(crate) struct RequestSocket {
-    socket: OwnedFd,
-    sequence: u32,
-    writer: Writer,
-    buffer: Vec<u8>,
+pub struct RequestSocket {
+    pub(crate) socket: OwnedFd,
+    pub(crate) sequence: u32,
+    pub(crate) writer: Writer,
+    pub(crate) buffer: Vec<u8>,
 }
 
 impl RequestSocket {
     /// Opens a socket for one of netlink's protocols (`NETLINK_ROUTE`, `NETLINK_NETFILTER`).
-    pub(crate) fn open(protocol: i32) -> io::Result<Self> {
+    pub fn open(protocol: i32) -> io::Result<Self> {
         let socket = open(protocol)?;
         for (option, value) in
             [(libc::NETLINK_EXT_ACK, 1), (libc::NETLINK_CAP_ACK, 1), (NETLINK_GET_STRICT_CHK, 1)]
@@ -46,17 +39,18 @@ impl RequestSocket {
         Ok(Self::over(socket))
     }
 
-    pub(crate) fn over(socket: OwnedFd) -> Self {
+    /// Sends requests through a socket that is open already.
+    pub fn over(socket: OwnedFd) -> Self {
         Self { socket, sequence: 0, writer: Writer::default(), buffer: vec![0; BUFFER_LEN] }
     }
 
-    /// The socket's own address, which events caused by its requests carry.
-    pub(crate) fn port(&self) -> io::Result<u32> {
+    /// Returns the socket's own address, which events caused by its requests carry.
+    pub fn port(&self) -> io::Result<u32> {
         Ok(getsockname::<NetlinkAddr>(self.socket.as_raw_fd())?.pid())
     }
 
     /// Sends a request and hands each object of the answer to `on_data`, until the kernel says that this was all.
-    pub(crate) fn request(
+    pub fn request(
         &mut self,
         write: impl FnOnce(Envelope<'_>),
         mut on_data: impl FnMut(u16, &[u8]) -> Result<(), Malformed>,
@@ -66,7 +60,7 @@ impl RequestSocket {
 
     /// Asks for a whole list, and again when the kernel says that it changed while it was read. `read` takes from each
     /// object what it wants of it.
-    pub(crate) fn dump<T>(
+    pub fn dump<T>(
         &mut self,
         write: impl Fn(Envelope<'_>),
         read: impl Fn(u16, &[u8]) -> Result<Option<T>, Malformed>,
@@ -82,14 +76,14 @@ impl RequestSocket {
                 Dump::Consistent => return Ok(list),
             }
         }
-        Err(Cause::KeptChanging.into())
+        Err(Failure::KeptChanging)
     }
 
     /// Sends many requests, a hundred in a system call, and returns how each of them ended, in their order.
     ///
     /// Only the last of a hundred asks for an acknowledgement. The kernel carries them out in order and answers to those
     /// that fail in any case, so that whatever it is silent about has succeeded by then.
-    pub(crate) fn batch(
+    pub fn batch(
         &mut self,
         count: usize,
         mut write: impl FnMut(usize, Envelope<'_>),
@@ -128,7 +122,7 @@ impl RequestSocket {
             for message in Messages::new(datagram) {
                 let message = message?;
                 let index = message.sequence().wrapping_sub(first) as usize;
-                let is_last = index + 1 == results.len();
+                let is_last = index.checked_add(1) == Some(results.len());
                 let Some(result) = results.get_mut(index) else { continue };
                 let Reply::End(outcome) = message.read()? else { continue };
                 *result = outcome.into_result();
@@ -177,18 +171,20 @@ impl AsFd for RequestSocket {
 
 /// A request that has its number and flags, and lacks the rest.
 #[derive(Debug)]
-pub(crate) struct Envelope<'w> {
+pub struct Envelope<'w> {
     writer: &'w mut Writer,
     flags: u16,
     sequence: u32,
 }
 
 impl<'w> Envelope<'w> {
-    pub(crate) fn new(writer: &'w mut Writer, flags: u16, sequence: u32) -> Self {
+    /// Numbers a request.
+    pub fn new(writer: &'w mut Writer, flags: u16, sequence: u32) -> Self {
         Self { writer, flags, sequence }
     }
 
-    pub(crate) fn message(self, kind: u16, flags: u16, payload: impl FnOnce(&mut Payload<'_>)) {
+    /// Writes it: its kind, more flags, and what `payload` writes.
+    pub fn message(self, kind: u16, flags: u16, payload: impl FnOnce(&mut Payload<'_>)) {
         self.writer.message(kind, self.flags | flags, self.sequence, payload);
     }
 }
@@ -209,13 +205,13 @@ impl Dump {
 }
 
 /// Opens a netlink socket that does not block and closes on `exec`.
-pub(crate) fn open(protocol: i32) -> io::Result<OwnedFd> {
+pub fn open(protocol: i32) -> io::Result<OwnedFd> {
     let kind = Type::RAW.nonblocking().cloexec();
     Ok(Socket::new(Domain::from(libc::AF_NETLINK), kind, Some(Protocol::from(protocol)))?.into())
 }
 
 /// Sets a socket option that holds an int.
-pub(crate) fn set_option(socket: &impl AsFd, level: i32, option: i32, value: i32) -> io::Result<()> {
+fn set_option(socket: &impl AsFd, level: i32, option: i32, value: i32) -> io::Result<()> {
     let length = size_of::<i32>() as libc::socklen_t;
     // SAFETY: the kernel reads as many bytes of the int as it has.
     #[expect(unsafe_code, reason = "neither nix nor socket2 knows the options of netlink")]
@@ -230,13 +226,17 @@ fn accept_an_old_kernel(error: io::Error) -> io::Result<()> {
     if error.raw_os_error() == Some(libc::ENOPROTOOPT) { Ok(()) } else { Err(error) }
 }
 
-fn receive<'b>(socket: BorrowedFd<'_>, buffer: &'b mut [u8], deadline: Instant) -> Result<&'b [u8], Failure> {
+pub(crate) fn receive<'b>(
+    socket: BorrowedFd<'_>,
+    buffer: &'b mut [u8],
+    deadline: Instant,
+) -> Result<&'b [u8], Failure> {
     loop {
         // With MSG_TRUNC the result is the datagram's length, even where that is more than fits.
         match retry(|| recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC)) {
             Ok(length) => {
                 let room = buffer.len();
-                return buffer.get(..length).ok_or_else(|| Cause::TooLong { length, room }.into());
+                return buffer.get(..length).ok_or(Failure::TooLong { length, room });
             }
             Err(Errno::EAGAIN) => wait(socket, deadline)?,
             Err(errno) => return Err(errno.into()),
@@ -247,7 +247,7 @@ fn receive<'b>(socket: BorrowedFd<'_>, buffer: &'b mut [u8], deadline: Instant) 
 fn wait(socket: BorrowedFd<'_>, deadline: Instant) -> Result<(), Failure> {
     let left = deadline.saturating_duration_since(Instant::now());
     if left.is_zero() {
-        return Err(Cause::TimedOut.into());
+        return Err(Failure::TimedOut);
     }
     let timeout = PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX);
     match poll(&mut [PollFd::new(socket, PollFlags::POLLIN)], timeout) {
@@ -256,6 +256,7 @@ fn wait(socket: BorrowedFd<'_>, deadline: Instant) -> Result<(), Failure> {
     }
 }
 
+/// Makes a system call until no signal interrupts it.
 pub(crate) fn retry<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
     loop {
         match call() {
@@ -266,12 +267,12 @@ pub(crate) fn retry<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<
 }
 
 /// How long to wait for an answer. The kernel answers while it takes the request, or not at all.
-pub(crate) const TIMEOUT: Duration = Duration::from_secs(1);
+pub const TIMEOUT: Duration = Duration::from_secs(1);
 const DUMP_ATTEMPTS: u32 = 8;
 /// More than any datagram of the kernel's (`NLMSG_GOODSIZE`, and 32 KiB in dumps).
-pub(crate) const BUFFER_LEN: usize = 64 * 1024;
+pub const BUFFER_LEN: usize = 64 * 1024;
 /// Requests in one system call: if all of them fail, their answers fit into the receive buffer.
-const AT_ONCE: usize = 100;
+pub const AT_ONCE: usize = 100;
 /// Bytes after which no more requests are put into a system call: far less than a send buffer takes.
 const ENOUGH: usize = 32 * 1024;
 /// linux/netlink.h.

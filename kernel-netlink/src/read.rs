@@ -1,18 +1,16 @@
 //! Answers and events, read in place.
 
-use std::io;
-
-use super::{HEADER_LEN, Malformed, align};
-use crate::error::Failure;
+use crate::{Failure, HEADER_LEN, Malformed, align};
 
 /// The messages of one datagram. Ends after the first malformed one, since where the next begins is then not known.
 #[derive(Clone, Debug)]
-pub(crate) struct Messages<'a> {
+pub struct Messages<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Messages<'a> {
-    pub(crate) fn new(datagram: &'a [u8]) -> Self {
+    /// Begins at the first message.
+    pub fn new(datagram: &'a [u8]) -> Self {
         Self { rest: datagram }
     }
 }
@@ -35,7 +33,7 @@ impl<'a> Iterator for Messages<'a> {
 
 /// One message, its payload not yet looked at.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Message<'a> {
+pub struct Message<'a> {
     kind: u16,
     flags: u16,
     sequence: u32,
@@ -44,32 +42,35 @@ pub(crate) struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    pub(crate) fn sequence(&self) -> u32 {
+    /// Returns the number of the request that it answers; 0 in events that nobody asked for.
+    pub fn sequence(&self) -> u32 {
         self.sequence
     }
 
-    /// Who asked for the change that an event tells of: the port of a socket, 0 for the kernel itself.
-    pub(crate) fn port(&self) -> u32 {
+    /// Returns who asked for the change that an event tells of: the port of a socket, 0 for the kernel itself.
+    pub fn port(&self) -> u32 {
         self.port
     }
 
-    pub(crate) fn kind(&self) -> u16 {
+    /// Returns its kind (`nlmsg_type`).
+    pub fn kind(&self) -> u16 {
         self.kind
     }
 
-    pub(crate) fn payload(&self) -> &'a [u8] {
+    /// Returns what follows the header.
+    pub fn payload(&self) -> &'a [u8] {
         self.payload
     }
 
     /// Tells whether the kernel's list changed while it was being dumped, so that the dump may lack entries.
     ///
     /// One message of a dump may say so and the others not, so that each has to be asked.
-    pub(crate) fn is_dump_interrupted(&self) -> bool {
+    pub fn is_dump_interrupted(&self) -> bool {
         self.flags & NLM_F_DUMP_INTR != 0
     }
 
     /// Reads what the message says.
-    pub(crate) fn read(&self) -> Result<Reply<'a>, Malformed> {
+    pub fn read(&self) -> Result<Reply<'a>, Malformed> {
         match self.kind {
             NLMSG_ERROR => {
                 let (errno, rest) = split_errno(self.payload)?;
@@ -116,44 +117,54 @@ impl<'a> Message<'a> {
 
 /// What a message says.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Reply<'a> {
+#[expect(clippy::exhaustive_enums, reason = "whoever asks handles each")]
+pub enum Reply<'a> {
     /// The request is over: acknowledged, refused, or its dump complete.
     End(Outcome<'a>),
     /// One object.
-    Data { kind: u16, payload: &'a [u8] },
+    Data {
+        /// Its kind (`nlmsg_type`).
+        kind: u16,
+        /// What follows the header.
+        payload: &'a [u8],
+    },
     /// To be ignored.
     Nothing,
 }
 
 /// How a request ended.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Outcome<'a> {
+#[non_exhaustive]
+pub struct Outcome<'a> {
     /// 0, or a positive `errno`.
-    pub(crate) errno: i32,
+    pub errno: i32,
     /// The kernel's own words, which a success may carry too.
-    pub(crate) text: Option<&'a str>,
+    pub text: Option<&'a str>,
 }
 
 impl Outcome<'_> {
-    pub(crate) fn into_result(self) -> Result<(), Failure> {
+    /// Returns a refusal as an error.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Os`].
+    pub fn into_result(self) -> Result<(), Failure> {
         match self.errno {
             0 => Ok(()),
-            errno => Err(Failure {
-                kernel_message: self.text.map(Into::into),
-                ..io::Error::from_raw_os_error(errno).into()
-            }),
+            errno => Err(Failure::Os { errno, text: self.text.map(Into::into) }),
         }
     }
 }
 
 /// The attributes (`struct rtattr`, `struct nlattr`) in a payload. Ends after the first malformed one.
 #[derive(Clone, Debug)]
-pub(crate) struct Attributes<'a> {
+pub struct Attributes<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Attributes<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+    /// Begins at the first attribute.
+    pub fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
 }
@@ -178,7 +189,7 @@ impl<'a> Iterator for Attributes<'a> {
 }
 
 /// Finds an attribute of a kind.
-pub(crate) fn find(attributes: &[u8], kind: u16) -> Result<Option<Attribute<'_>>, Malformed> {
+pub fn find(attributes: &[u8], kind: u16) -> Result<Option<Attribute<'_>>, Malformed> {
     for attribute in Attributes::new(attributes) {
         let attribute = attribute?;
         if attribute.kind == kind {
@@ -190,24 +201,27 @@ pub(crate) fn find(attributes: &[u8], kind: u16) -> Result<Option<Attribute<'_>>
 
 /// One attribute, the flag bits of its type cleared.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Attribute<'a> {
-    pub(crate) kind: u16,
-    pub(crate) value: &'a [u8],
+#[non_exhaustive]
+pub struct Attribute<'a> {
+    /// Its type.
+    pub kind: u16,
+    /// What follows its header.
+    pub value: &'a [u8],
 }
 
 impl<'a> Attribute<'a> {
     /// Reads a value of exactly `N` bytes.
-    pub(crate) fn array<const N: usize>(&self) -> Result<[u8; N], Malformed> {
+    pub fn array<const N: usize>(&self) -> Result<[u8; N], Malformed> {
         self.value.try_into().map_err(|_| Malformed)
     }
 
     /// Reads a number in the host's byte order.
-    pub(crate) fn number(&self) -> Result<u32, Malformed> {
+    pub fn number(&self) -> Result<u32, Malformed> {
         self.array().map(u32::from_ne_bytes)
     }
 
     /// Reads a text up to its NUL, or all of it where that is missing.
-    pub(crate) fn text(&self) -> Option<&'a str> {
+    pub fn text(&self) -> Option<&'a str> {
         self.value.split(|byte| *byte == 0).next().and_then(|text| str::from_utf8(text).ok())
     }
 }
@@ -236,13 +250,9 @@ const NLA_TYPE_MASK: u16 = 0x3fff;
 mod tests {
     use proptest::{collection::vec, prelude::*, sample::Index};
 
-    use super::{
-        super::{
-            read_everything,
-            written::{attribute_bytes, message_bytes, ne16, ne32},
-        },
-        *,
-    };
+    use lab::written::{attribute_bytes, message_bytes, ne16, ne32};
+
+    use super::*;
 
     #[test]
     fn a_refusal_carries_errno_and_the_kernels_words() {
@@ -346,6 +356,16 @@ mod tests {
 
             let read = read.unwrap().into_iter().map(|a| (a.kind, a.value.to_vec()));
             prop_assert_eq!(read.collect::<Vec<_>>(), written);
+        }
+    }
+
+    /// Reads whatever can be read.
+    fn read_everything(datagram: &[u8]) {
+        for message in Messages::new(datagram).map_while(Result::ok) {
+            if let Ok(Reply::Data { payload, .. }) = message.read() {
+                let texts = Attributes::new(payload).map_while(Result::ok).map(|attribute| attribute.text());
+                std::hint::black_box(texts.count());
+            }
         }
     }
 

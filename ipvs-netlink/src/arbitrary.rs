@@ -33,7 +33,8 @@ pub(crate) fn service_ids() -> impl Strategy<Value = ServiceId> {
 }
 
 pub(crate) fn services(id: ServiceId) -> impl Strategy<Value = Service> {
-    let schedulers = select(vec![Scheduler::RR, Scheduler::WLC, Scheduler::SH, Scheduler::MH, Scheduler::NONE]);
+    let schedulers =
+        select(vec![Scheduler::RR, Scheduler::WLC, Scheduler::SH, Scheduler::MH, Scheduler::NONE]);
     let every_port = id.address().is_some_and(|address| address.port() == 0);
     let persistence = (option::of(1..=2_678_400_u32), 0..=32_u8);
     let persistence = persistence.prop_map(move |(timeout, prefix)| {
@@ -87,7 +88,8 @@ fn forwardings() -> impl Strategy<Value = Forwarding> {
     let checksums = select(vec![Checksum::None, Checksum::Tunnel, Checksum::Remote]);
     let tunnels = prop_oneof![
         Just(Tunnel::IPIP),
-        (1_u16.., checksums).prop_map(|(port, checksum)| Tunnel::gue(NonZeroU16::new(port).unwrap(), checksum)),
+        (1_u16.., checksums)
+            .prop_map(|(port, checksum)| Tunnel::gue(NonZeroU16::new(port).unwrap(), checksum)),
         select(vec![Checksum::None, Checksum::Tunnel]).prop_map(Tunnel::gre),
     ];
     prop_oneof![

@@ -97,17 +97,35 @@ impl Destination {
     /// # Errors
     ///
     /// Another version of IP without a tunnel.
-    pub fn of_service(mut self, service: &ServiceId) -> Result<Self, ConfigError> {
-        let is_tunnel = matches!(self.forwarding, Forwarding::Tunnel(_));
-        if self.family() != service.family() && !is_tunnel {
+    pub fn of_service(self, service: &ServiceId) -> Result<Self, ConfigError> {
+        if self.family() != service.family() && !self.is_tunnelled() {
             return Err(ConfigError::MixedFamilies { service: *service, destination: self.address });
         }
+        Ok(self.adjusted_to(service))
+    }
+
+    /// Returns it with the service's port, where packets keep theirs.
+    pub(crate) fn adjusted_to(mut self, service: &ServiceId) -> Self {
         if let Some(address) = service.address()
-            && (is_tunnel || self.forwarding == Forwarding::DirectRouting)
+            && (self.is_tunnelled() || self.forwarding == Forwarding::DirectRouting)
         {
             self.address.set_port(address.port());
         }
-        Ok(self)
+        self
+    }
+
+    /// Returns it with weight 0.
+    pub(crate) fn quiesced(self) -> Self {
+        self.weighing(0)
+    }
+
+    /// Returns it with a weight that the kernel had before.
+    pub(crate) fn weighing(self, weight: u32) -> Self {
+        Self { weight, ..self }
+    }
+
+    fn is_tunnelled(&self) -> bool {
+        matches!(self.forwarding, Forwarding::Tunnel(_))
     }
 
     pub(crate) fn thresholds(&self) -> (u32, u32) {
@@ -211,10 +229,12 @@ impl DestinationBuilder {
 fn is_servable(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => !(ip.is_unspecified() || ip.is_multicast() || ip == Ipv4Addr::BROADCAST),
-        IpAddr::V6(ip) => !(ip.is_unspecified()
-            || ip.is_multicast()
-            || ip.is_unicast_link_local()
-            || ip.to_ipv4_mapped().is_some()),
+        IpAddr::V6(ip) => {
+            !(ip.is_unspecified()
+                || ip.is_multicast()
+                || ip.is_unicast_link_local()
+                || ip.to_ipv4_mapped().is_some())
+        }
     }
 }
 

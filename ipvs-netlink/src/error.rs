@@ -1,228 +1,213 @@
-//! What can go wrong, by who is to blame.
+//! What can go wrong, by who is to blame: the operator ([`ConfigError`]), a text ([`ParseError`]), or the kernel ([`Error`]).
 
-use std::{
-    fmt,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    num::NonZeroUsize,
-    time::Duration,
-};
+mod config;
+mod kind;
+mod operation;
+mod parse;
 
-use crate::service::{Family, Granularity, Protocol, ServiceId};
+use std::{fmt, io};
 
-/// Says which value of a configuration can't be. The operator is to blame.
+use kernel_netlink::Failure;
+use nix::{errno::Errno, libc};
+
+pub use self::{config::ConfigError, kind::ErrorKind, parse::ParseError};
+pub(crate) use self::{operation::Operation, parse::Problem};
+
+/// Why the kernel did not do what was asked.
 ///
-/// Much of it the kernel would accept, and do something else or nothing.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// A protocol that IPVS does not balance.
-    #[error("protocol {number} cannot be balanced: tcp (6), udp (17) or sctp (132)")]
-    Protocol {
-        /// Its number.
-        number: u16,
-    },
-    /// A service's address that no packet is sent to.
-    #[error("{address} cannot be the address of a service: it is not a unicast address")]
-    ServiceAddress {
-        /// The address.
-        address: IpAddr,
-    },
-    /// Firewall mark 0.
-    #[error("firewall mark 0 is out of range: 1 to 4294967295")]
-    FirewallMark,
-    /// Port 0 of a service that is not persistent.
-    #[error("port 0, which is every port, needs a persistent service")]
-    EveryPort,
-    /// One-packet scheduling of another protocol than UDP.
-    #[error("one-packet scheduling is for udp and firewall marks, not for `{protocol}`")]
-    OnePacket {
-        /// The service's protocol.
-        protocol: Protocol,
-    },
-    /// Flags that are not the caller's to set.
-    #[error("flags {reserved:#x} are out of range: 0x1 is persistence, 0x2 the kernel's own")]
-    Flags {
-        /// Those of the bits that are not.
-        reserved: u32,
-    },
-    /// A name that is too long or not a word.
-    #[error("the name of the {field} has {length} bytes: it has to be one word of 1 to {bound}")]
-    Name {
-        /// What it names.
-        field: &'static str,
-        /// Its length in bytes.
-        length: usize,
-        /// The longest that is possible.
-        bound: usize,
-    },
-    /// A persistence timeout that the kernel cannot hold.
-    #[error("a persistence timeout of {timeout:?} is out of range: whole seconds, 1 to 2678400 (31 days)")]
-    PersistenceTimeout {
-        /// The time given.
-        timeout: Duration,
-    },
-    /// A netmask with gaps.
-    #[error("{mask} is not a netmask, which has no ones after a zero")]
-    Netmask {
-        /// The mask.
-        mask: Ipv4Addr,
-    },
-    /// The length of an IPv6 prefix.
-    #[error("prefix length {length} is out of range: 1 to 128")]
-    Prefix {
-        /// The length.
-        length: u8,
-    },
-    /// A netmask for IPv6 or a prefix length for IPv4.
-    #[error("granularity {granularity} is not one of {family}: a netmask for IPv4, a prefix length for IPv6")]
-    GranularityFamily {
-        /// The granularity.
-        granularity: Granularity,
-        /// The service's version of IP.
-        family: Family,
-    },
-    /// A destination's address that no server can have.
-    #[error("{address} cannot be the address of a destination")]
-    DestinationAddress {
-        /// The address.
-        address: IpAddr,
-    },
-    /// A number above what the kernel holds.
-    #[error("{field} {value} is out of range: 0 to {bound}")]
-    TooLarge {
-        /// What it is.
-        field: &'static str,
-        /// The number given.
-        value: u32,
-        /// The largest there is.
-        bound: u32,
-    },
-    /// A lower threshold above the upper one.
-    #[error("lower threshold {lower} is above the upper threshold of {upper}")]
-    Thresholds {
-        /// The upper threshold, 0 if there is none.
-        upper: u32,
-        /// The lower threshold.
-        lower: u32,
-    },
-    /// A forwarding method that IPVS does not have.
-    #[error("forwarding method {number} is out of range: 0 to 4")]
-    Forwarding {
-        /// Its number.
-        number: u8,
-    },
-    /// A combination of tunnel settings that has no meaning.
-    #[error("tunnel type {kind} with port {port} and flags {flags:#x} is not one that the kernel knows")]
-    Tunnel {
-        /// 0 for ipip, 1 for gue, 2 for gre.
-        kind: u8,
-        /// The port, which only gue has.
-        port: u16,
-        /// 1 for a checksum, 2 for a remote one, which only gue has.
-        flags: u16,
-    },
-    /// A destination of another version of IP than its service.
-    #[error("destination {destination} is of the other version of IP than `{service}`: that takes a tunnel")]
-    MixedFamilies {
-        /// The service.
-        service: ServiceId,
-        /// The destination.
-        destination: SocketAddr,
-    },
-    /// A service given twice.
-    #[error("service `{service}` is given twice")]
-    DuplicateService {
-        /// The service.
-        service: ServiceId,
-    },
-    /// A destination given twice.
-    #[error("destination {destination} of `{service}` is given twice")]
-    DuplicateDestination {
-        /// The service.
-        service: ServiceId,
-        /// The destination.
-        destination: SocketAddr,
-    },
-    /// A timeout of connections that the kernel cannot hold.
-    #[error("a {field} timeout of {time:?} is out of range: whole seconds, 1 to 2147483")]
-    Timeout {
-        /// Which of the three.
-        field: &'static str,
-        /// The time given.
-        time: Duration,
-    },
-    /// A group that is not a multicast address.
-    #[error("group {group} is not a multicast address: 224.0.0.0 to 239.255.255.255, or ff00::/8")]
-    Group {
-        /// The address.
-        group: IpAddr,
-    },
+/// Its `Display` is one sentence: what was tried, on what, why not, and what would help where that is known. For a
+/// decision use [`kind`](Self::kind). IPVS says no more than an `errno`, and uses the same one for several things; the
+/// sentence is about the one that it is here.
+#[derive(Debug)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    operation: Operation,
+    cause: Cause,
+    /// The same as in the cause, for `source`.
+    os: Option<io::Error>,
 }
 
-/// Says which word of a text is wrong, and in which line.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ParseError {
-    line: Option<NonZeroUsize>,
-    word: Box<str>,
-    problem: Problem,
+/// Why, before it is known what was tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// The kernel has no family of that name, and could not load it.
+    NotLoaded,
+    /// What is there is not what was asked for: this.
+    Differs(Box<str>),
+    Netlink(Failure),
 }
 
-impl ParseError {
-    pub(crate) fn new(word: &str, problem: impl Into<Problem>) -> Self {
-        Self { line: None, word: word.into(), problem: problem.into() }
+impl Cause {
+    pub(crate) fn is(&self, errno: i32) -> bool {
+        self.errno() == Some(errno)
     }
 
-    pub(crate) fn in_line(self, line: usize) -> Self {
-        Self { line: NonZeroUsize::new(line), ..self }
+    /// Tells whether the kernel said that it does not have what the request named.
+    pub(crate) fn is_missing(&self) -> bool {
+        self.is(libc::ESRCH) || self.is(libc::ENOENT)
     }
 
-    /// Returns the line, from 1, `None` where the text was one line.
-    pub fn line(&self) -> Option<usize> {
-        self.line.map(NonZeroUsize::get)
-    }
-
-    /// Returns the offending word. Where one is missing, it is the one that asks for it.
-    pub fn word(&self) -> &str {
-        &self.word
-    }
-}
-
-impl fmt::Display for ParseError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(line) = self.line {
-            write!(f, "line {line}: ")?;
+    fn errno(&self) -> Option<i32> {
+        match self {
+            Self::Netlink(Failure::Os { errno, .. }) => Some(*errno),
+            Self::NotLoaded | Self::Differs(_) | Self::Netlink(_) => None,
         }
-        write!(f, "`{}`: {}", self.word.escape_debug(), self.problem)
     }
 }
 
-impl std::error::Error for ParseError {}
+impl<T: Into<Failure>> From<T> for Cause {
+    fn from(failure: T) -> Self {
+        Self::Netlink(failure.into())
+    }
+}
 
-/// What is wrong with the word.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-pub(crate) enum Problem {
-    #[error("unknown option")]
-    Unknown,
-    #[error("the option needs a value")]
-    NoValue,
-    #[error("the option has no value")]
-    SpareValue,
-    #[error("not an option")]
-    NotAnOption,
-    #[error("given twice, or beside another that excludes it")]
-    Twice,
-    #[error("not an option of this command, or not with its other options")]
-    Misplaced,
-    #[error("the line has to begin with -A or -a")]
-    Command,
-    #[error("{0} is missing")]
-    Missing(&'static str),
-    #[error("expected {0}")]
-    Expected(&'static str),
-    #[error("not a flag of this scheduler")]
-    Flag,
-    #[error("no line before adds this service")]
-    NoSuchService,
-    #[error(transparent)]
-    Config(#[from] ConfigError),
+impl Error {
+    pub(crate) fn new(operation: Operation, cause: impl Into<Cause>) -> Self {
+        let cause = cause.into();
+        let os = cause.errno().map(io::Error::from_raw_os_error);
+        Self(Box::new(Inner { operation, cause, os }))
+    }
+
+    /// Returns the class of the failure, to decide on.
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::of(&self.0.operation, &self.0.cause)
+    }
+
+    /// Returns the `errno` the kernel answered with, `None` where no system call failed.
+    pub fn raw_os_error(&self) -> Option<i32> {
+        self.0.cause.errno()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { operation, cause, .. } = &*self.0;
+        write!(f, "cannot {operation}: ")?;
+        if let Some(sentence) = operation.explain(self.kind()) {
+            return write!(f, "{sentence}");
+        }
+        match cause {
+            Cause::NotLoaded => write!(f, "ip_vs is not loaded, or this kernel has none (modprobe ip_vs)"),
+            Cause::Differs(there) => write!(f, "there is another: {there} (stop that first)"),
+            Cause::Netlink(Failure::Os { errno, text }) => {
+                write!(f, "{}", lower_case(Errno::from_raw(*errno).desc()))?;
+                text.iter().try_for_each(|text| write!(f, " ({text})"))
+            }
+            Cause::Netlink(failure) => write!(f, "{failure}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.os.as_ref().map(|error| error as _)
+    }
+}
+
+/// Has a system error's text fit into a sentence.
+fn lower_case(text: &str) -> String {
+    let mut letters = text.chars();
+    match (letters.next(), letters.clone().next()) {
+        (Some(first), Some(second)) if !second.is_uppercase() => {
+            first.to_lowercase().chain(letters).collect()
+        }
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Scheduler, Service, ServiceId, SyncDaemon, SyncRole};
+
+    #[test]
+    fn the_sentence_says_what_was_tried_why_not_and_what_would_help() {
+        let id: ServiceId = "-t 192.0.2.1:80".parse().unwrap();
+        let service = |text: &str| text.parse::<Service>().unwrap();
+        let server = "10.0.0.1:80".parse().unwrap();
+        let daemon = SyncDaemon::builder(SyncRole::Master, "eth9", 1).build().unwrap();
+        let os = |errno| Cause::from(Failure::Os { errno, text: None });
+
+        for (operation, cause, kind, sentence) in [
+            (
+                Operation::ListServices,
+                Cause::NotLoaded,
+                ErrorKind::NotLoaded,
+                "cannot list the services: ip_vs is not loaded, or this kernel has none (modprobe ip_vs)",
+            ),
+            (
+                Operation::Flush,
+                os(libc::EPERM),
+                ErrorKind::NotPermitted,
+                "cannot remove all services: operation not permitted (needs CAP_NET_ADMIN in the initial user namespace, which root in a container may lack)",
+            ),
+            (
+                Operation::AddService(service("-A -t 192.0.2.1:80 -s twos")),
+                os(libc::ENOENT),
+                ErrorKind::NoSuchModule,
+                "cannot add service `-t 192.0.2.1:80`: the kernel has no scheduler twos (modprobe ip_vs_twos)",
+            ),
+            (
+                Operation::EditService(service("-A -u 192.0.2.1:80 -s rr --pe sip")),
+                os(libc::ENOENT),
+                ErrorKind::NoSuchModule,
+                "cannot edit service `-u 192.0.2.1:80`: the kernel has no scheduler rr (modprobe ip_vs_rr) or no persistence engine sip (modprobe ip_vs_pe_sip)",
+            ),
+            (
+                Operation::AddService(service("-A -t 192.0.2.1:80")),
+                os(libc::EEXIST),
+                ErrorKind::AlreadyExists,
+                "cannot add service `-t 192.0.2.1:80`: it exists already",
+            ),
+            (
+                Operation::AddDestination(id, server),
+                os(libc::ESRCH),
+                ErrorKind::NoSuchService,
+                "cannot add destination 10.0.0.1:80 to `-t 192.0.2.1:80`: there is no such service",
+            ),
+            (
+                Operation::EditDestination(id, server),
+                os(libc::ENOENT),
+                ErrorKind::NoSuchDestination,
+                "cannot edit destination 10.0.0.1:80 of `-t 192.0.2.1:80`: the service has no such destination",
+            ),
+            (
+                Operation::AddDestination(id, "[2001:db8::1]:80".parse().unwrap()),
+                os(libc::EINVAL),
+                ErrorKind::Refused,
+                "cannot add destination [2001:db8::1]:80 to `-t 192.0.2.1:80`: a destination of the other version of IP cannot be while a sync daemon runs",
+            ),
+            (
+                Operation::StartDaemon(daemon),
+                os(libc::ENODEV),
+                ErrorKind::NoSuchInterface,
+                "cannot start the master sync daemon on eth9: there is no such interface (`ip link` lists those there are)",
+            ),
+            (
+                Operation::StopDaemon(SyncRole::Backup),
+                os(libc::ESRCH),
+                ErrorKind::NoSuchDaemon,
+                "cannot stop the backup sync daemon: none runs",
+            ),
+            (
+                Operation::SetTimeouts,
+                Cause::from(Failure::TimedOut),
+                ErrorKind::TimedOut,
+                "cannot set the timeouts: the kernel did not answer in time",
+            ),
+            (
+                Operation::ReadInfo,
+                os(libc::ENOBUFS),
+                ErrorKind::Other,
+                "cannot read the version: no buffer space available",
+            ),
+        ] {
+            let error = Error::new(operation, cause);
+
+            assert_eq!((error.kind(), error.to_string().as_str()), (kind, sentence));
+        }
+        assert_eq!(Scheduler::RR.module(), "ip_vs_rr");
+    }
 }

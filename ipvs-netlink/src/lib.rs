@@ -4,21 +4,25 @@
 
 #[cfg(test)]
 mod arbitrary;
+mod client;
 mod daemon;
 mod destination;
 mod error;
+mod generic;
 mod info;
 mod message;
 mod name;
-mod netlink;
 mod reconcile;
 mod service;
 mod stats;
 mod table;
 
+pub use client::{
+    Applied, ApplyError, Change, DestinationEntry, Drain, Draining, Ending, Ipvs, Refusal, ServiceEntry,
+};
 pub use daemon::{SyncDaemon, SyncDaemonBuilder, SyncRole};
 pub use destination::{Checksum, Destination, DestinationBuilder, Forwarding, Tunnel};
-pub use error::{ConfigError, ParseError};
+pub use error::{ConfigError, Error, ErrorKind, ParseError};
 pub use info::{Info, Timeouts, Version};
 pub use reconcile::{Plan, Step, plan};
 pub use service::{
@@ -26,6 +30,10 @@ pub use service::{
 };
 pub use stats::{Connections, Stats};
 pub use table::{Table, VirtualServer};
+
+/// For programs that run on tokio.
+#[cfg(feature = "tokio")]
+pub mod tokio;
 
 /// Entry points for fuzzing, no part of the API.
 #[doc(hidden)]

@@ -3,7 +3,7 @@
 //! ```text
 //!  0               1               2               3
 //! +-------------------------------+-------------------------------+
-//! |  nlmsghdr, 16 bytes: see `netlink`                            |
+//! |  nlmsghdr, 16 bytes: see `kernel-netlink`                            |
 //! +---------------+---------------+-------------------------------+
 //! |    command    |   version 1   |               0               |  genlmsghdr (linux/genetlink.h)
 //! +---------------+---------------+-------------------------------+
@@ -23,6 +23,8 @@ mod timeouts;
 
 use std::net::{IpAddr, SocketAddr};
 
+use kernel_netlink::{Envelope, Malformed, Payload, find};
+
 use self::daemon::{read_daemon, write_daemon, write_role};
 use self::destination::{read_destination, write_address, write_destination};
 use self::service::{read_service, write_id, write_service};
@@ -30,8 +32,8 @@ use self::timeouts::{read_info, read_timeouts, write_timeouts};
 use crate::{
     daemon::{SyncDaemon, SyncRole},
     destination::Destination,
+    generic,
     info::{Info, Timeouts},
-    netlink::{Malformed, generic, read::find, socket::Envelope, write::Payload},
     service::{Family, Service, ServiceId},
     stats::{Connections, Stats},
 };
@@ -142,7 +144,9 @@ impl Object {
         let (command, attributes) = generic::split(payload)?;
         let inside = |kind| Ok(find(attributes, kind)?.ok_or(Malformed)?.value);
         match command {
-            NEW_SERVICE => read_service(inside(SERVICE)?).map(|(service, stats)| Self::Service(service, stats)),
+            NEW_SERVICE => {
+                read_service(inside(SERVICE)?).map(|(service, stats)| Self::Service(service, stats))
+            }
             NEW_DEST => read_destination(inside(DEST)?, family)
                 .map(|(destination, stats, connections)| Self::Destination(destination, stats, connections)),
             NEW_DAEMON => read_daemon(inside(DAEMON)?).map(Self::Daemon),
@@ -192,7 +196,7 @@ const DAEMON: u16 = 3;
 
 /// Reads every message of a datagram as the client does: the entry for fuzzing.
 pub(crate) fn read_everything(datagram: &[u8]) -> usize {
-    use crate::netlink::read::{Messages, Reply};
+    use kernel_netlink::{Messages, Reply};
 
     let read = |family| {
         Messages::new(datagram)
@@ -226,14 +230,10 @@ impl std::fmt::Display for Object {
 mod tests {
     use proptest::{collection::vec, prelude::*, sample::Index};
 
+    use kernel_netlink::{Messages, Reply, Writer};
+
     use super::*;
-    use crate::{
-        arbitrary::{destinations, service_ids, services},
-        netlink::{
-            read::{Messages, Reply},
-            write::Writer,
-        },
-    };
+    use crate::arbitrary::{destinations, service_ids, services};
 
     #[test]
     fn a_service_of_direct_routing_is_these_bytes() {
@@ -244,7 +244,7 @@ mod tests {
         let expected = [
             &ne32(0)[..], &ne16(28), &ne16(1), &ne32(7), &ne32(0), // nlmsghdr
             &[1, 1, 0, 0],                                           // genlmsghdr
-            &ne16(116), &ne16(0x8001),                               // SERVICE
+            &ne16(84), &ne16(0x8001),                               // SERVICE
                 &ne16(6), &ne16(1), &ne16(2), &[0; 2],               // AF
                 &ne16(6), &ne16(2), &ne16(6), &[0; 2],               // PROTOCOL
                 &ne16(20), &ne16(3), &[192, 0, 2, 1], &[0; 12],      // ADDR

@@ -135,14 +135,15 @@ impl Phases {
         let service = server.id();
         self.raise.push(Step::AddService(*server.service()));
         let destinations = server.destinations().iter();
-        self.raise
-            .extend(destinations.map(|destination| Step::AddDestination { service, destination: *destination }));
+        self.raise.extend(
+            destinations.map(|destination| Step::AddDestination { service, destination: *destination }),
+        );
     }
 
     fn change(&mut self, desired: &VirtualServer, actual: &VirtualServer) {
         let service = desired.id();
         let (from, to) = (actual.service(), desired.service());
-        if !is_met(to, from) {
+        if !to.is_met_by(from) {
             self.raise.push(Step::EditService { from: *from, to: *to });
         }
         for pair in pairs(desired.destinations(), actual.destinations(), Destination::address) {
@@ -164,14 +165,6 @@ impl Phases {
     }
 }
 
-/// Tells whether writing the desired settings would change nothing. Bits of the flags that nobody asked for are not written.
-fn is_met(desired: &Service, actual: &Service) -> bool {
-    desired.scheduler() == actual.scheduler()
-        && desired.persistence() == actual.persistence()
-        && desired.engine() == actual.engine()
-        && desired.flags().is_met_by(actual.flags())
-}
-
 enum Pair<'t, T> {
     /// Desired and not there.
     Missing(&'t T),
@@ -182,7 +175,11 @@ enum Pair<'t, T> {
 }
 
 /// Goes through two lists that are in order of their keys, side by side.
-fn pairs<'t, T, K: Ord>(desired: &'t [T], actual: &'t [T], key: fn(&T) -> K) -> impl Iterator<Item = Pair<'t, T>> {
+fn pairs<'t, T, K: Ord>(
+    desired: &'t [T],
+    actual: &'t [T],
+    key: fn(&T) -> K,
+) -> impl Iterator<Item = Pair<'t, T>> {
     let (mut desired, mut actual) = (desired.iter().peekable(), actual.iter().peekable());
     std::iter::from_fn(move || {
         let order = match (desired.peek(), actual.peek()) {

@@ -79,6 +79,19 @@ impl Service {
         self.flags
     }
 
+    /// Tells whether writing its settings over the other's would change nothing. Bits of the flags that nobody asked for are
+    /// not written.
+    pub(crate) fn is_met_by(&self, actual: &Self) -> bool {
+        self.scheduler == actual.scheduler
+            && self.persistence == actual.persistence
+            && self.engine == actual.engine
+            && self.flags.is_met_by(actual.flags)
+    }
+
+    pub(crate) fn id_ref(&self) -> &ServiceId {
+        &self.id
+    }
+
     pub(crate) fn engine(&self) -> Option<Name> {
         self.engine
     }

@@ -218,14 +218,24 @@ mod tests {
             ("-A -t 192.0.2.1:1 -M 255.255.0.0", "-A -t 192.0.2.1:1 -s wlc"),
             ("-A --ipv6 --fwmark-service 7 --ops", "-A -f 7 -6 -s wlc -o"),
             ("-A -f -1", "-A -f 4294967295 -s wlc"),
-            ("-A -u 192.0.2.1:53 -b flag-1,sh-port,flag-3 -s sh", "-A -u 192.0.2.1:53 -s sh -b sh-fallback,sh-port,flag-3"),
+            (
+                "-A -u 192.0.2.1:53 -b flag-1,sh-port,flag-3 -s sh",
+                "-A -u 192.0.2.1:53 -s sh -b sh-fallback,sh-port,flag-3",
+            ),
         ];
 
         for (text, printed) in cases {
-            assert_eq!(text.parse::<Service>().map(|service| service.to_string()), Ok(printed.into()), "{text}");
+            assert_eq!(
+                text.parse::<Service>().map(|service| service.to_string()),
+                Ok(printed.into()),
+                "{text}"
+            );
         }
         let table = "# a comment\n\n -A -f 3\nipvsadm -af 3 -r [2001:db8::1] -imx 9".parse::<Table>();
-        assert_eq!(table.unwrap_err().to_string(), "line 4: `-imx`: given twice, or beside another that excludes it");
+        assert_eq!(
+            table.unwrap_err().to_string(),
+            "line 4: `-imx`: given twice, or beside another that excludes it"
+        );
         let table: Table =
             "-A -t 192.0.2.1:80\n-a -t 192.0.2.1:80 -r [2001:db8::1] -ix 9 -y 8\n-a -t 192.0.2.1:80 -r 10.0.0.1 -m\n"
                 .parse()
@@ -274,7 +284,10 @@ mod tests {
                 "`224.0.0.1:80`: 224.0.0.1 cannot be the address of a service: it is not a unicast address",
             ),
             ("-A -t 192.0.2.1", "`192.0.2.1`: port 0, which is every port, needs a persistent service"),
-            ("-A -t 192.0.2.1:80 -o", "`-o`: one-packet scheduling is for udp and firewall marks, not for `-t`"),
+            (
+                "-A -t 192.0.2.1:80 -o",
+                "`-o`: one-packet scheduling is for udp and firewall marks, not for `-t`",
+            ),
             ("-A -f 0", "`0`: firewall mark 0 is out of range: 1 to 4294967295"),
             ("-A -f 0x7", "`0x7`: expected a number, 0 to 4294967295"),
             (
@@ -282,13 +295,22 @@ mod tests {
                 "`abcdefghijklmnop`: the name of the scheduler has 16 bytes: it has to be one word of 1 to 15",
             ),
             ("-A -f 1 -b sh-port", "`sh-port`: not a flag of this scheduler"),
-            ("-A -f 1 -p 0", "`0`: a persistence timeout of 0ns is out of range: whole seconds, 1 to 2678400 (31 days)"),
+            (
+                "-A -f 1 -p 0",
+                "`0`: a persistence timeout of 0ns is out of range: whole seconds, 1 to 2678400 (31 days)",
+            ),
             ("-A -f 1 -p -M 24", "`24`: expected a netmask, like 255.255.255.0"),
-            ("-A -f 1 -p -M 255.0.255.0", "`255.0.255.0`: 255.0.255.0 is not a netmask, which has no ones after a zero"),
+            (
+                "-A -f 1 -p -M 255.0.255.0",
+                "`255.0.255.0`: 255.0.255.0 is not a netmask, which has no ones after a zero",
+            ),
             ("-A -f 1 -6 -p -M 129", "`129`: prefix length 129 is out of range: 1 to 128"),
             ("-A -f 1 -6 -p -M 300", "`300`: expected a prefix length, 1 to 128"),
             ("-A -f 1 -6 -p -M 0", "`0`: prefix length 0 is out of range: 1 to 128"),
-            ("-A -f 1 --pe abcdefghijklmnopq", "`abcdefghijklmnopq`: the name of the persistence engine has 17 bytes: it has to be one word of 1 to 16"),
+            (
+                "-A -f 1 --pe abcdefghijklmnopq",
+                "`abcdefghijklmnopq`: the name of the persistence engine has 17 bytes: it has to be one word of 1 to 16",
+            ),
             ("-a -f 9 -r 10.0.0.1", "`-f 9`: no line before adds this service"),
             ("-a -f 1", "``: -r is missing"),
             ("-a -f 1 -r 0.0.0.0", "`0.0.0.0`: 0.0.0.0 cannot be the address of a destination"),
@@ -297,11 +319,23 @@ mod tests {
                 "`[2001:db8::1]:1`: destination [2001:db8::1]:1 is of the other version of IP than `-f 1`: that takes a tunnel",
             ),
             ("-a -f 1 -r 10.0.0.1 -w -1", "`-1`: expected a number, 0 to 4294967295"),
-            ("-a -f 1 -r 10.0.0.1 -w 2147483648", "`2147483648`: weight 2147483648 is out of range: 0 to 2147483647"),
-            ("-a -f 1 -r 10.0.0.1 -x 3000000000", "`3000000000`: upper threshold 3000000000 is out of range: 0 to 2147483647"),
+            (
+                "-a -f 1 -r 10.0.0.1 -w 2147483648",
+                "`2147483648`: weight 2147483648 is out of range: 0 to 2147483647",
+            ),
+            (
+                "-a -f 1 -r 10.0.0.1 -x 3000000000",
+                "`3000000000`: upper threshold 3000000000 is out of range: 0 to 2147483647",
+            ),
             ("-a -f 1 -r 10.0.0.1 -x 7 -y 9", "`9`: lower threshold 9 is above the upper threshold of 7"),
-            ("-a -f 1 -r 10.0.0.1 --tun-type gre", "`--tun-type`: not an option of this command, or not with its other options"),
-            ("-a -f 1 -r 10.0.0.1 -i --tun-csum", "`--tun-csum`: not an option of this command, or not with its other options"),
+            (
+                "-a -f 1 -r 10.0.0.1 --tun-type gre",
+                "`--tun-type`: not an option of this command, or not with its other options",
+            ),
+            (
+                "-a -f 1 -r 10.0.0.1 -i --tun-csum",
+                "`--tun-csum`: not an option of this command, or not with its other options",
+            ),
             ("-a -f 1 -r 10.0.0.1 -i --tun-type gue", "`gue`: --tun-port is missing"),
             ("-a -f 1 -r 10.0.0.1 -i --tun-type gue --tun-port 0", "`0`: expected a port, 1 to 65535"),
             (

@@ -2,11 +2,10 @@
 
 use std::net::IpAddr;
 
+use kernel_netlink::{Attributes, Malformed, Payload};
+
 use super::{keep, service::write_name};
-use crate::{
-    daemon::{SyncDaemon, SyncRole},
-    netlink::{Malformed, read::Attributes, write::Payload},
-};
+use crate::daemon::{SyncDaemon, SyncRole};
 
 pub(super) fn write_role(payload: &mut Payload<'_>, role: SyncRole) {
     payload.number(STATE, role.number());

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use kernel_netlink::{Attributes, Malformed, Payload};
+
 use super::{
     keep, read_ip,
     stats::{read_stats, read_stats64},
@@ -9,7 +11,6 @@ use super::{
 };
 use crate::{
     destination::{Destination, Forwarding, Tunnel},
-    netlink::{Malformed, read::Attributes, write::Payload},
     service::Family,
     stats::{Connections, Stats},
 };

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use kernel_netlink::{Attributes, Malformed, Payload};
+
 use super::{
     keep, read_ip,
     stats::{read_stats, read_stats64},
@@ -9,7 +11,6 @@ use super::{
 };
 use crate::{
     name::Name,
-    netlink::{Malformed, read::Attributes, write::Payload},
     service::{
         Family, Granularity, Persistence, Persistent, Protocol, Scheduler, Service, ServiceFlags, ServiceId,
     },
@@ -40,7 +41,9 @@ pub(super) fn write_service(payload: &mut Payload<'_>, service: &Service) {
     let granularity = service.persistence().and_then(|persistence| persistence.network()).unwrap_or(host);
     write_name(payload, SCHED_NAME, service.scheduler().as_bytes());
     payload
-        .attribute_of_parts(FLAGS, &[&flags.to_ne_bytes(), &mask.to_ne_bytes()])
+        .attribute_of(FLAGS, |inside| {
+            inside.raw(&flags.to_ne_bytes()).raw(&mask.to_ne_bytes());
+        })
         .number(TIMEOUT, service.persistence().map_or(0, |persistence| persistence.seconds()))
         .attribute(NETMASK, &granularity.to_kernel());
     // Left out, it is taken away.
@@ -121,7 +124,9 @@ impl Found<'_> {
 
 /// Writes a name and the NUL after it.
 pub(super) fn write_name(payload: &mut Payload<'_>, kind: u16, name: &[u8]) {
-    payload.attribute_of_parts(kind, &[name, &[0]]);
+    payload.attribute_of(kind, |inside| {
+        inside.raw(name).raw(&[0]);
+    });
 }
 
 const AF: u16 = 1;

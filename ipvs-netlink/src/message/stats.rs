@@ -1,12 +1,8 @@
 //! `IPVS_STATS_ATTR_*` of linux/ip_vs.h.
 
-use crate::{
-    netlink::{
-        Malformed,
-        read::{Attribute, Attributes},
-    },
-    stats::Stats,
-};
+use kernel_netlink::{Attribute, Attributes, Malformed};
+
+use crate::stats::Stats;
 
 /// Reads numbers of which only the bytes have 64 bits.
 pub(super) fn read_stats(attributes: &[u8]) -> Result<Stats, Malformed> {

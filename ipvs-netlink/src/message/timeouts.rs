@@ -1,9 +1,8 @@
 //! `IPVS_CMD_ATTR_TIMEOUT_*` and `IPVS_INFO_ATTR_*` of linux/ip_vs.h.
 
-use crate::{
-    info::{Info, Timeouts, Version},
-    netlink::{Malformed, read::find, write::Payload},
-};
+use kernel_netlink::{Malformed, Payload, find};
+
+use crate::info::{Info, Timeouts, Version};
 
 /// Writes those that are to be set: the kernel leaves the others.
 pub(super) fn write_timeouts(payload: &mut Payload<'_>, timeouts: &Timeouts) {

@@ -136,8 +136,8 @@ fn flags(arguments: &mut Arguments<'_>, scheduler: Scheduler) -> Result<ServiceF
     }
     if let Some(argument) = arguments.take(Opt::Flags) {
         for name in argument.value.split(',') {
-            flags |= ServiceFlags::by_name(name, scheduler)
-                .ok_or_else(|| ParseError::new(name, Problem::Flag))?;
+            flags |=
+                ServiceFlags::by_name(name, scheduler).ok_or_else(|| ParseError::new(name, Problem::Flag))?;
         }
     }
     Ok(flags)

@@ -95,7 +95,10 @@ impl<'a> Arguments<'a> {
     /// Finds what was given for an option that is taken.
     pub(super) fn word(&self, opt: Opt) -> &'a str {
         let given = self.taken.iter().find(|(taken, _)| *taken == opt);
-        given.map_or("", |(_, argument)| if argument.value.is_empty() { argument.word } else { argument.value })
+        given.map_or(
+            "",
+            |(_, argument)| if argument.value.is_empty() { argument.word } else { argument.value },
+        )
     }
 
     /// Finds what the line is about: the first value that was taken.

@@ -25,7 +25,10 @@ pub(super) fn address(argument: &Argument<'_>, port: Option<u16>) -> Result<Sock
     };
     match (ip, port) {
         (Ok(ip), Some(port)) => Ok(SocketAddr::new(ip, port)),
-        _ => Err(argument.error(Problem::Expected("an address and port, like 192.0.2.1:80 or [2001:db8::1]:80"))),
+        _ => {
+            Err(argument
+                .error(Problem::Expected("an address and port, like 192.0.2.1:80 or [2001:db8::1]:80")))
+        }
     }
 }
 
@@ -56,7 +59,8 @@ pub(super) fn granularity(argument: &Argument<'_>, service: &ServiceId) -> Resul
     let text = argument.value;
     match service.family() {
         Family::V4 => {
-            let mask = text.parse().map_err(|_| argument.error(Problem::Expected("a netmask, like 255.255.255.0")));
+            let mask =
+                text.parse().map_err(|_| argument.error(Problem::Expected("a netmask, like 255.255.255.0")));
             Granularity::netmask(mask?)
         }
         Family::V6 => {

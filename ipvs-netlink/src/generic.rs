@@ -1,12 +1,6 @@
 //! Generic netlink: families that have names, and numbers only while the kernel has them.
 
-use super::{
-    Malformed,
-    failure::Failure,
-    read::find,
-    socket::{Envelope, RequestSocket},
-    write::Payload,
-};
+use kernel_netlink::{Envelope, Failure, Malformed, Payload, RequestSocket, find};
 
 /// Writes a request of a family.
 pub(crate) fn request(

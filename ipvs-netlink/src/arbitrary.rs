@@ -73,7 +73,7 @@ pub(crate) fn destinations(id: ServiceId) -> impl Strategy<Value = Destination> 
     destination.prop_map(move |(ip, port, forwarding, weight, upper, lower)| {
         let address = SocketAddr::new(ip.parse().unwrap(), port);
         let is_tunnel = matches!(forwarding, Forwarding::Tunnel(_));
-        let forwarding = if Family::of(address.ip()) == id.family() || is_tunnel {
+        let forwarding = if address.is_ipv4() == (id.family() == Family::V4) || is_tunnel {
             forwarding
         } else {
             Forwarding::Tunnel(Tunnel::IPIP)
@@ -111,8 +111,8 @@ fn servers() -> impl Strategy<Value = VirtualServer> {
 
 pub(crate) fn tables() -> impl Strategy<Value = Table> {
     vec(servers(), 0..8).prop_map(|mut servers| {
-        servers.sort_by_key(VirtualServer::id);
-        servers.dedup_by_key(|one| one.id());
+        servers.sort_by_key(|one| one.service().id());
+        servers.dedup_by_key(|one| one.service().id());
         Table::new(servers).unwrap()
     })
 }
@@ -125,8 +125,8 @@ pub(crate) fn pairs_of_tables() -> impl Strategy<Value = (Table, Table)> {
             |(shared, one, other)| {
                 let mut servers = shared;
                 servers.extend(other.servers().to_vec());
-                servers.sort_by_key(VirtualServer::id);
-                servers.dedup_by_key(|one| one.id());
+                servers.sort_by_key(|one| one.service().id());
+                servers.dedup_by_key(|one| one.service().id());
                 (one, Table::new(servers).unwrap())
             },
         )

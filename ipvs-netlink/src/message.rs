@@ -231,6 +231,7 @@ mod tests {
     use proptest::{collection::vec, prelude::*, sample::Index};
 
     use kernel_netlink::{Messages, Reply, Writer};
+    use lab::written::{ne16, ne32};
 
     use super::*;
     use crate::arbitrary::{destinations, service_ids, services};
@@ -293,7 +294,7 @@ mod tests {
 
     #[test]
     fn what_only_the_kernel_holds_is_told_and_cannot_be_made() {
-        let odd = crate::ServiceId::from_kernel(crate::Protocol::Other(1), "192.0.2.1:80".parse().unwrap());
+        let odd = ServiceId::from_kernel(crate::Protocol::Other(1), "192.0.2.1:80".parse().unwrap());
         let destination = Destination::from_kernel(
             "10.0.0.1:81".parse().unwrap(),
             crate::Forwarding::from_number(7, crate::Tunnel::IPIP),
@@ -373,17 +374,7 @@ mod tests {
 
     fn read(bytes: &[u8], family: Family) -> Result<Object, Malformed> {
         let message = Messages::new(bytes).next().unwrap()?;
-        match message.read()? {
-            Reply::Data { payload, .. } => Object::read(payload, family),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn ne16(number: u16) -> [u8; 2] {
-        number.to_ne_bytes()
-    }
-
-    fn ne32(number: u32) -> [u8; 4] {
-        number.to_ne_bytes()
+        let Reply::Data { payload, .. } = message.read()? else { panic!("{message:?}") };
+        Object::read(payload, family)
     }
 }

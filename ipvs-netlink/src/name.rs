@@ -16,7 +16,7 @@ impl Name {
     /// Takes a name as the kernel tells it: up to the NUL, as much as there is room for.
     pub(crate) const fn of_bytes(bytes: &[u8]) -> Self {
         let mut name = [0; MAX];
-        let (mut from, mut to) = (bytes, name.as_mut_slice());
+        let (mut from, mut to): (&[u8], &mut [u8]) = (bytes, &mut name);
         while let ([first, bytes @ ..], [place, rest @ ..]) = (from, to) {
             if *first == 0 {
                 break;

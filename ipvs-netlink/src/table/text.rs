@@ -169,9 +169,12 @@ fn destination(
         Some(service) => destination.of_service(service),
         None => Ok(destination),
     });
-    built.map_err(|error| match error {
-        ConfigError::DestinationAddress { .. } | ConfigError::MixedFamilies { .. } => server.error(error),
-        _ => ParseError::new(culprit(error, arguments), error),
+    built.map_err(|error| {
+        if matches!(error, ConfigError::DestinationAddress { .. } | ConfigError::MixedFamilies { .. }) {
+            server.error(error)
+        } else {
+            ParseError::new(culprit(error, arguments), error)
+        }
     })
 }
 
@@ -192,6 +195,7 @@ fn forwarding(arguments: &mut Arguments<'_>) -> Result<Option<Forwarding>, Parse
 type Numbers = crate::destination::DestinationBuilder;
 
 /// The word that a rule between several options is about.
+#[expect(clippy::wildcard_enum_match_arm, reason = "whatever else is wrong, it is what the line is about")]
 fn culprit<'a>(error: ConfigError, arguments: &Arguments<'a>) -> &'a str {
     let opt = match error {
         ConfigError::OnePacket { .. } => Opt::OnePacket,

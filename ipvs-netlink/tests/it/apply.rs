@@ -1,4 +1,5 @@
 use std::{
+    cell::RefCell,
     fmt::Write,
     process::{Command, Stdio},
     sync::atomic::{AtomicBool, Ordering},
@@ -7,6 +8,12 @@ use std::{
 
 use ipvs_netlink::{ApplyError, ErrorKind, Ipvs, Protocol, Service, Table};
 
+use proptest::{
+    prop_assert, prop_assert_eq,
+    test_runner::{Config, TestRunner},
+};
+
+use crate::arbitrary::pairs_of_tables;
 use crate::support::{Kernel, destination, id, ipvsadm, run, sorted, table};
 
 /// 200 services of 10 destinations.
@@ -50,6 +57,27 @@ pub(crate) fn any_table_becomes_the_desired_one() {
             assert!(kernel.ipvs.plan(to, ours).unwrap().is_empty());
         }
     }
+}
+
+pub(crate) fn any_two_states_are_one_plan_apart() {
+    let kernel = RefCell::new(Kernel::new());
+    let mut runner = TestRunner::new(Config { cases: 40, failure_persistence: None, ..Config::default() });
+
+    let result = runner.run(&pairs_of_tables(), |(from, to)| {
+        let mut kernel = kernel.borrow_mut();
+        kernel.ipvs.apply(&from, ours).unwrap();
+        prop_assert_eq!(&kernel.table(), &from);
+        let planned = kernel.ipvs.plan(&to, ours).unwrap();
+
+        let applied = kernel.ipvs.apply(&to, ours).unwrap();
+
+        prop_assert_eq!(applied.writes, planned.steps().len());
+        prop_assert!(kernel.ipvs.plan(&to, ours).unwrap().is_empty());
+        prop_assert_eq!(ipvsadm().len(), to.to_string().lines().count());
+        Ok(())
+    });
+
+    result.unwrap();
 }
 
 pub(crate) fn a_table_that_is_as_desired_is_not_written() {

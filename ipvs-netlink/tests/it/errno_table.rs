@@ -307,9 +307,9 @@ pub(crate) fn messages_that_the_crate_does_not_write_are_refused_as_the_table_sa
     for (name, command, write, errno) in cases {
         assert_eq!(raw.ask(command, write), Err(errno), "{name}");
     }
-    assert_eq!(raw.ask(GET_DEST, |m| ours(m)), Err(libc::EOPNOTSUPP), "a list that is not asked for as one");
+    assert_eq!(raw.ask(GET_DEST, ours), Err(libc::EOPNOTSUPP), "a list that is not asked for as one");
     assert_eq!(raw.dump(GET_DEST, |_| ()), Ok(0), "the destinations of no service");
-    assert_eq!(raw.dump(GET_DEST, |m| ours(m)), Ok(1), "the destinations of ours");
+    assert_eq!(raw.dump(GET_DEST, ours), Ok(1), "the destinations of ours");
 }
 
 /// The kernel takes all of these, and does something else or nothing.
@@ -393,10 +393,8 @@ fn message(envelope: kernel_netlink::Envelope<'_>, family: u16, flags: u16, comm
 }
 
 fn errno(failure: Failure) -> i32 {
-    match failure {
-        Failure::Os { errno, .. } => errno,
-        failure => panic!("{failure}"),
-    }
+    let Failure::Os { errno, .. } = failure else { panic!("{failure}") };
+    errno
 }
 
 fn nest(message: &mut Payload<'_>, kind: u16, inside: fn(&mut Payload<'_>)) {

@@ -1,6 +1,8 @@
 //! The crate against a kernel that has IPVS: this one, or one in User-Mode Linux.
 
 mod apply;
+#[path = "../../src/arbitrary.rs"]
+mod arbitrary;
 mod daemons;
 mod destinations;
 mod drain;
@@ -12,15 +14,18 @@ mod reload;
 mod services;
 mod site;
 mod support;
-mod uml;
 #[cfg(feature = "tokio")]
 mod with_tokio;
+
+// What the crate is to `arbitrary`, in its own tests.
+#[expect(clippy::wildcard_imports, reason = "as it is inside")]
+use ipvs_netlink::*;
 
 fn main() -> std::process::ExitCode {
     if let Some(code) = privileges::as_child() {
         return code;
     }
-    if let Some(code) = uml::instead() {
+    if let Some(code) = lab::inside_uml("IPVS", has_ipvs) {
         return code;
     }
     #[cfg_attr(not(feature = "tokio"), expect(unused_mut, reason = "nothing is added then"))]
@@ -54,6 +59,7 @@ fn main() -> std::process::ExitCode {
         daemons::the_missing_acknowledgement_is_not_waited_for,
         daemons::what_cannot_be_is_explained,
         apply::any_table_becomes_the_desired_one,
+        apply::any_two_states_are_one_plan_apart,
         apply::a_table_that_is_as_desired_is_not_written,
         apply::one_changed_weight_is_one_write,
         apply::what_ipvsadm_changes_between_plan_and_apply_is_put_right,
@@ -83,4 +89,10 @@ fn main() -> std::process::ExitCode {
         with_tokio::a_drain_is_waited_for,
     ]);
     lab::run_tests(tests)
+}
+
+/// Tells whether there is one, or who asks may not know.
+fn has_ipvs() -> bool {
+    let info = Ipvs::open().and_then(|mut ipvs| ipvs.info());
+    !info.is_err_and(|error| error.kind() == ErrorKind::NotLoaded)
 }

@@ -316,6 +316,11 @@ fn prepare_server(family: Family, way: Way, number: &str) {
         run(&format!("ip address add fd02::{number}/64 dev eth0 nodad"));
     }
     if way == Way::Masquerade {
+        // The director sees that clients are on the same link, and says so. Whoever believes it answers them directly.
+        let version = if family == Family::V4 { "ipv4" } else { "ipv6" };
+        for interface in ["all", "eth0"] {
+            sysctl(&format!("net/{version}/conf/{interface}/accept_redirects"), "0");
+        }
         run(&format!("ip route add {clients} via {director}"));
         return;
     }

@@ -103,7 +103,7 @@ fn restore(ipvs: &mut Ipvs) -> Result<Restore, Box<dyn Error>> {
         let [ours, one_by_one, ipvsadm, dump, ipvsadm_dump] = &mut samples;
         ipvs.flush()?;
         ours.push(timed(|| ipvs.apply(&desired, |_| true).map_err(Into::into))?);
-        dump.push(timed(|| Ok(drop(ipvs.table()?)))?);
+        dump.push(timed(|| Ok(ipvs.table()?))?);
         ipvsadm_dump.push(timed(|| run(Command::new("ipvsadm").arg("-Sn").stdout(Stdio::null())))?);
         ipvs.flush()?;
         one_by_one.push(timed(|| add_one_by_one(ipvs, &desired))?);
@@ -158,7 +158,7 @@ fn reconcile(ipvs: &mut Ipvs) -> Result<Reconcile, Box<dyn Error>> {
     let (mut dumps, mut noops, mut noop_writes) = (Vec::new(), Vec::new(), 0);
     for round in 1..=ROUNDS {
         progress(&format!("reconcile {round}/{ROUNDS}"));
-        dumps.push(timed(|| Ok(drop(ipvs.table()?)))?);
+        dumps.push(timed(|| Ok(ipvs.table()?))?);
         noops.push(timed(|| {
             noop_writes += ipvs.apply(&desired, ours)?.writes;
             Ok(())

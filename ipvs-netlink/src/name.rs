@@ -9,8 +9,7 @@ pub(crate) struct Name([u8; MAX]);
 impl Name {
     /// Takes a name that the kernel may look up and that is one word in `ipvsadm`'s lines, `None` where it is neither.
     pub(crate) fn new(text: &str, longest: usize) -> Option<Self> {
-        let is_word = !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control());
-        (is_word && text.len() <= longest).then(|| Self::of_bytes(text.as_bytes()))
+        (is_word(text) && text.len() <= longest).then(|| Self::of_bytes(text.as_bytes()))
     }
 
     /// Takes a name as the kernel tells it: up to the NUL, as much as there is room for.
@@ -45,8 +44,16 @@ impl fmt::Debug for Name {
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.as_bytes().escape_ascii())
+        match self.as_str() {
+            text if is_word(text) => write!(f, "{text}"),
+            // What only the kernel can hold.
+            _ => write!(f, "{}", self.as_bytes().escape_ascii()),
+        }
     }
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
 const MAX: usize = 16;

@@ -46,7 +46,7 @@ pub struct Drain {
 
 /// How far a [`Drain`] is.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_enums, reason = "it goes on or it is over")]
 pub enum Draining {
     /// It has connections.
     Waiting {

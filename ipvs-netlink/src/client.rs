@@ -142,20 +142,17 @@ impl Ipvs {
     fn batch(&mut self, requests: &[Request<'_>]) -> Result<Vec<Result<(), Failure>>, Cause> {
         let family = self.family()?;
         let mut results = write_all(&mut self.socket, family, requests.iter());
-        if results.iter().any(|result| is(result, libc::ENOENT)) {
-            let family = self.family_anew()?;
-            if let Some(family) = family {
-                // Those that nobody took: the module was loaded again before them.
-                let (lost, again): (Vec<_>, Vec<_>) = (0..)
-                    .zip(requests)
-                    .filter(|(index, _)| results.get(*index).is_some_and(|result| is(result, libc::ENOENT)))
-                    .unzip();
-                let second = write_all(&mut self.socket, family, again.into_iter());
-                for (index, result) in lost.into_iter().zip(second) {
-                    if let Some(place) = results.get_mut::<usize>(index) {
-                        *place = result;
-                    }
-                }
+        if results.iter().any(|result| is(result, libc::ENOENT))
+            && let Some(family) = self.family_anew()?
+        {
+            // Those that nobody took: the module was loaded again before them.
+            let lost: Vec<_> = results.iter().map(|result| is(result, libc::ENOENT)).collect();
+            let again: Vec<_> =
+                requests.iter().zip(&lost).filter_map(|(request, lost)| lost.then_some(request)).collect();
+            let second = write_all(&mut self.socket, family, again.into_iter());
+            let places = results.iter_mut().zip(&lost).filter_map(|(result, lost)| lost.then_some(result));
+            for (place, result) in places.zip(second) {
+                *place = result;
             }
         }
         Ok(results)
@@ -229,3 +226,6 @@ fn write_all<'r>(
 fn is<T>(result: &Result<T, Failure>, errno: i32) -> bool {
     result.as_ref().is_err_and(|failure| failure.is(errno))
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,8 +12,8 @@ use crate::harness::{is_required, need};
 ///
 /// The program inside has the same arguments, environment and directory, of which it can write no other, and this one its
 /// exit code. Where there can be no
-/// such kernel it says so in one line and exits well; with `REQUIRE_LAB=1` in the environment that is a failure. The script
-/// that starts the kernel is `.ci/uml-run`, or what `UML_RUN` names.
+/// such kernel it says so in one line and exits well; with `REQUIRE_LAB=1` in the environment that is a failure. With
+/// `SKIP_UML=1` it is not started. The script that starts the kernel is `.ci/uml-run`, or what `UML_RUN` names.
 pub fn inside_uml(what: &str, has: impl FnOnce() -> bool) -> Option<ExitCode> {
     let only_lists = env::args().any(|argument| argument == "--list");
     if only_lists || has() {
@@ -21,6 +21,10 @@ pub fn inside_uml(what: &str, has: impl FnOnce() -> bool) -> Option<ExitCode> {
     }
     if env::var_os(INSIDE).is_some() {
         return Some(refuse(what, "nor has that in User-Mode Linux"));
+    }
+    if env::var_os("SKIP_UML").is_some_and(|value| value == "1") {
+        say(&format!("skipped: this kernel has no {what}, and SKIP_UML=1"));
+        return Some(ExitCode::SUCCESS);
     }
     let Some(uml_run) = uml_run() else {
         return Some(refuse(what, "and .ci/uml-run, which starts one that has, is not there"));

@@ -137,11 +137,11 @@ impl fmt::Display for ApplyError {
                 })
             }
             Self::KeptChanging(left) => {
-                let count = left.steps().len();
-                write!(
-                    f,
-                    "cannot bring the table to rest: another program keeps changing it, {count} differences are left"
-                )
+                let what = match left.steps().len() {
+                    1 => "1 difference is left".into(),
+                    count => format!("{count} differences are left"),
+                };
+                write!(f, "cannot bring the table to rest: another program keeps changing it, {what}")
             }
         }
     }

@@ -86,6 +86,6 @@ pub fn need(program: &str) -> Option<PathBuf> {
     found
 }
 
-fn is_required() -> bool {
+pub(crate) fn is_required() -> bool {
     env::var_os("REQUIRE_LAB").is_some_and(|value| value == "1")
 }

@@ -33,6 +33,7 @@ mod lan;
 mod namespace;
 mod rtnl;
 mod stalls;
+mod uml;
 /// Netlink messages as the kernel would write them.
 pub mod written;
 
@@ -43,3 +44,4 @@ pub use harness::{need, run_tests};
 pub use lan::Lan;
 pub use namespace::Namespace;
 pub use stalls::Stalls;
+pub use uml::inside_uml;

@@ -141,10 +141,12 @@ pub use pool::{
 #[cfg(feature = "regex")]
 pub use probe::Found;
 pub use probe::{
-    Class, Echo, ExitMap, Expect, InTurn, Pattern, PatternError, Probe, Redis, Rounds, Script, Smtp,
-    SmtpError, Step, Tcp, Transport, Udp,
+    Class, Dns, DnsError, Echo, ExitMap, Expect, InTurn, Pattern, PatternError, Probe, RecordType,
+    RecordTypeError, Redis, Rounds, Script, Smtp, SmtpError, Step, Tcp, Transport, Udp,
 };
 #[cfg(feature = "http")]
 pub use probe::{Http, HttpBuilder, HttpError, Method};
+#[cfg(feature = "tls")]
+pub use probe::{Tls, TlsConfig, TlsConfigBuilder, TlsError};
 pub use push::Push;
 pub use target::{Rule, Target};

@@ -79,7 +79,11 @@ impl<W: Write> OpenMetrics<W> {
         let (now, unix) = (self.now, self.unix);
         let date = move |at: Instant| Seconds(unix.saturating_sub(now.saturating_duration_since(at)));
         self.gauges(LAST_CHECK, checks.clone(), |check| check.last.map(|(at, _)| date(at)))?;
-        self.gauges(LAST_CHANGE, checks, |check| check.changed_at.map(date))
+        self.gauges(LAST_CHANGE, checks.clone(), |check| check.changed_at.map(date))?;
+        self.gauges(NOT_AFTER, checks, |check| {
+            let end = check.last?.1.certificate_ends?;
+            Some(Seconds(end.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()))
+        })
     }
 
     /// Writes what is known of each pool and of its targets.
@@ -281,6 +285,8 @@ const CONSECUTIVE: Family =
     gauge("health_consecutive", "Results in a row that speak against what the target is.");
 const LAST_CHECK: Family = gauge("health_last_check_timestamp_seconds", "When the last run ended.");
 const LAST_CHANGE: Family = gauge("health_last_change_timestamp_seconds", "When the health last changed.");
+const NOT_AFTER: Family =
+    gauge("health_tls_not_after_timestamp_seconds", "Until when the certificate is valid that was shown.");
 const LATENCY: Family =
     Family { name: "health_check_duration_seconds", kind: "histogram", help: "How long runs took." };
 const TARGET_STATE: Family =

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// What one run of a check found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Outcome {
     pub weight: Option<WeightHint>,
     /// What the target said, or what went wrong in words: at most 256 bytes.
     pub detail: Option<Box<str>>,
+    /// Until when the certificate is valid that the target showed.
+    pub certificate_ends: Option<SystemTime>,
 }
 
 impl Outcome {
@@ -58,7 +60,7 @@ impl Outcome {
     }
 
     const fn new(verdict: Verdict, cause: Cause) -> Self {
-        Self { verdict, cause, latency: Duration::ZERO, decisive: false, weight: None, detail: None }
+        Self { verdict, cause, latency: Duration::ZERO, decisive: false, weight: None, detail: None, certificate_ends: None }
     }
 }
 
@@ -135,6 +137,8 @@ pub enum Kind {
     Malformed,
     /// The certificate was not accepted.
     Certificate,
+    /// The other side refused by a TLS alert; the code is its number.
+    Alert,
     /// A program ended by a signal; the code is its number.
     Signalled,
     /// Nobody reported in time (push checks).

@@ -2,6 +2,7 @@ use std::fmt;
 
 use crate::{Cause, Outcome};
 
+mod dns;
 mod echo;
 mod expect;
 #[cfg(feature = "http")]
@@ -14,8 +15,11 @@ mod redis;
 mod script;
 mod smtp;
 mod tcp;
+#[cfg(feature = "tls")]
+mod tls;
 mod udp;
 
+pub use dns::{Dns, DnsError, RecordType, RecordTypeError};
 pub use echo::Echo;
 #[cfg(feature = "regex")]
 pub use expect::Found;
@@ -27,6 +31,8 @@ pub use redis::Redis;
 pub use script::{ExitMap, Script};
 pub use smtp::{Smtp, SmtpError};
 pub use tcp::Tcp;
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsConfig, TlsConfigBuilder, TlsError};
 pub use udp::Udp;
 
 /// One kind of question to a target, as bytes in and bytes out: it knows no socket, no clock and no event loop.

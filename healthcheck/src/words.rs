@@ -37,6 +37,7 @@ impl fmt::Display for Kind {
             Self::WrongContent => "wrong content",
             Self::Malformed => "malformed",
             Self::Certificate => "certificate not accepted",
+            Self::Alert => "refused by an alert",
             Self::Signalled => "ended by a signal",
             Self::Silent => "nobody reported",
         })

@@ -1,4 +1,4 @@
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::{Admin, Cause, Health, Verdict, WeightHint};
 
@@ -38,6 +38,8 @@ pub struct LastResult {
     pub cause: Cause,
     /// How long it took.
     pub latency: Duration,
+    /// Until when the certificate is valid that the target showed.
+    pub certificate_ends: Option<SystemTime>,
 }
 
 /// What a [`Monitor`](super::Monitor) has seen since it was made. Never reset.

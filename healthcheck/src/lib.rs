@@ -141,7 +141,7 @@ pub use pool::{
 #[cfg(feature = "regex")]
 pub use probe::Found;
 pub use probe::{
-    Class, Dns, DnsError, Echo, ExitMap, Expect, InTurn, Pattern, PatternError, Probe, RecordType,
+    Class, Dns, DnsError, Echo, ExitMap, Expect, Grpc, InTurn, Pattern, PatternError, Probe, RecordType,
     RecordTypeError, Redis, Rounds, Script, Smtp, SmtpError, Step, Tcp, Transport, Udp,
 };
 #[cfg(feature = "http")]

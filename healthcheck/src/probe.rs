@@ -5,6 +5,7 @@ use crate::{Cause, Outcome};
 mod dns;
 mod echo;
 mod expect;
+mod grpc;
 #[cfg(feature = "http")]
 mod http;
 mod in_turn;
@@ -24,6 +25,7 @@ pub use echo::Echo;
 #[cfg(feature = "regex")]
 pub use expect::Found;
 pub use expect::{Expect, Pattern, PatternError};
+pub use grpc::Grpc;
 #[cfg(feature = "http")]
 pub use http::{Http, HttpBuilder, HttpError, Method};
 pub use in_turn::{InTurn, Rounds};

@@ -37,7 +37,9 @@ pub struct Http {
     sent: usize,
     method: Method,
     wanted: Wanted,
-    phase: Phase,
+    head: Head,
+    /// Once the head is complete.
+    body: Option<Body>,
 }
 
 /// What the server is asked for.
@@ -61,9 +63,9 @@ struct Wanted {
 }
 
 #[derive(Clone, Debug)]
-enum Phase {
-    Head(Head),
-    Body { framing: Framing, head: Head, status: u16 },
+struct Body {
+    framing: Framing,
+    status: u16,
 }
 
 impl Http {
@@ -74,9 +76,18 @@ impl Http {
         HttpBuilder::new(host)
     }
 
-    /// The head is complete: what it says, and what is to come.
-    fn judge_head(&mut self, head: Head) -> Step {
-        let answer = match head.read(self.method) {
+    /// The head is complete: what it says, and what came with it of the body.
+    fn judge_head(&mut self) -> Step {
+        let head = std::mem::take(&mut self.head);
+        let step = self.judge(&head);
+        let step = if step == Step::Continue { self.judge_body(head.rest()) } else { step };
+        self.head = head;
+        step
+    }
+
+    fn judge(&mut self, head: &Head) -> Step {
+        let mut headers = [httparse::EMPTY_HEADER; head::HEADERS_MAX];
+        let answer = match head.read(self.method, &mut headers) {
             Ok(answer) => answer,
             Err(malformed) => return fail(Kind::Malformed, 0, malformed),
         };
@@ -97,24 +108,16 @@ impl Http {
                 return decided(Kind::WrongContent, status, &format!("header {name} is not as expected"));
             }
         }
-        let framing = answer.framing;
         self.wanted.body.restart();
         if !self.wanted.body.is_asked() {
             return passed(status);
         }
-        self.phase = Phase::Body { framing, head, status };
-        self.judge_rest()
-    }
-
-    /// What came with the head belongs to the body.
-    fn judge_rest(&mut self) -> Step {
-        let Phase::Body { head, .. } = &mut self.phase else { return Step::Continue };
-        let rest = head.take_rest();
-        self.judge_body(&rest)
+        self.body = Some(Body { framing: answer.framing, status });
+        Step::Continue
     }
 
     fn judge_body(&mut self, mut bytes: &[u8]) -> Step {
-        let Phase::Body { framing, status, .. } = &mut self.phase else { return Step::Continue };
+        let Some(Body { framing, status }) = &mut self.body else { return Step::Continue };
         let status = *status;
         loop {
             let content = match framing.next(&mut bytes) {
@@ -142,11 +145,8 @@ impl Probe for Http {
     }
 
     fn start(&mut self, _random: u64) -> Step {
-        self.sent = 0;
-        let head = match std::mem::replace(&mut self.phase, Phase::Head(Head::default())) {
-            Phase::Head(head) | Phase::Body { head, .. } => head,
-        };
-        self.phase = Phase::Head(head.emptied());
+        (self.sent, self.body) = (0, None);
+        self.head.clear();
         Step::Continue
     }
 
@@ -160,27 +160,23 @@ impl Probe for Http {
     }
 
     fn receive(&mut self, bytes: &[u8]) -> Step {
-        match &mut self.phase {
-            Phase::Body { .. } => self.judge_body(bytes),
-            Phase::Head(head) => match head.take(bytes) {
-                Ok(false) => Step::Continue,
-                Ok(true) => {
-                    let head = std::mem::take(head);
-                    self.judge_head(head)
-                }
-                Err(malformed) => fail(Kind::Malformed, 0, malformed),
-            },
+        if self.body.is_some() {
+            return self.judge_body(bytes);
+        }
+        match self.head.take(bytes) {
+            Ok(false) => Step::Continue,
+            Ok(true) => self.judge_head(),
+            Err(malformed) => fail(Kind::Malformed, 0, malformed),
         }
     }
 
     fn end(&mut self) -> Step {
-        match &mut self.phase {
-            Phase::Body { framing, status, .. } if framing.ends_with_connection() => {
-                let status = *status;
-                verdict(self.wanted.body.end(), status)
+        match &self.body {
+            Some(Body { framing, status }) if framing.ends_with_connection() => {
+                verdict(self.wanted.body.end(), *status)
             }
-            Phase::Body { status, .. } => fail(Kind::Closed, *status, "the body is incomplete"),
-            Phase::Head(head) => fail(Kind::Closed, 0, head.first_line()),
+            Some(Body { status, .. }) => fail(Kind::Closed, *status, "the body is incomplete"),
+            None => fail(Kind::Closed, 0, self.head.first_line()),
         }
     }
 }

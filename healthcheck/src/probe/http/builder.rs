@@ -1,6 +1,6 @@
 use std::ops::RangeInclusive;
 
-use super::{Http, Method, Phase, Wanted, body::Judge, head::Head};
+use super::{Http, Method, Wanted, body::Judge, head::Head};
 use crate::{Digest, Expect};
 
 /// Settings of an [`Http`] to be.
@@ -136,7 +136,8 @@ impl HttpBuilder {
                 headers: self.expected.into(),
                 body: self.body,
             },
-            phase: Phase::Head(Head::default()),
+            head: Head::default(),
+            body: None,
         })
     }
 

@@ -1,4 +1,4 @@
-use httparse::{Error, Response, Status};
+use httparse::{Error, Header, Response, Status};
 
 use super::{Framing, Method};
 use crate::Expect;
@@ -14,11 +14,11 @@ pub(super) struct Head {
 }
 
 /// What a head says.
-pub(super) struct Answer<'h> {
+pub(super) struct Answer<'h, 'a> {
     pub(super) status: u16,
     pub(super) status_line: &'h str,
     pub(super) framing: Framing,
-    headers: Vec<httparse::Header<'h>>,
+    headers: &'a [Header<'h>],
 }
 
 impl Head {
@@ -48,11 +48,14 @@ impl Head {
         if self.bytes.len() > HEAD_MAX { Err(TOO_LONG) } else { Ok(false) }
     }
 
-    /// Reads the head, which is complete.
-    pub(super) fn read(&self, method: Method) -> Result<Answer<'_>, &'static str> {
+    /// Reads the head, which is complete, and puts the headers into this room.
+    pub(super) fn read<'h, 'a>(
+        &'h self,
+        method: Method,
+        room: &'a mut [Header<'h>],
+    ) -> Result<Answer<'h, 'a>, &'static str> {
         let head = self.bytes.get(..self.end).unwrap_or_default();
-        let mut headers = vec![httparse::EMPTY_HEADER; HEADERS_MAX];
-        let mut response = Response::new(&mut headers);
+        let mut response = Response::new(room);
         match response.parse(head) {
             Ok(Status::Complete(_)) => {}
             Ok(Status::Partial) => return Err("the headers are malformed"),
@@ -60,23 +63,22 @@ impl Head {
             Err(_) => return Err("the headers are malformed"),
         }
         let status = response.code.ok_or("there is no status")?;
-        let count = response.headers.len();
-        headers.truncate(count);
-        let framing = Framing::of(method, status, &headers)?;
+        let headers: &[_] = response.headers;
+        let framing = Framing::of(method, status, headers)?;
         let line = head.split(|byte| *byte == b'\r' || *byte == b'\n').next().unwrap_or_default();
         let status_line = str::from_utf8(line).unwrap_or_default();
         Ok(Answer { status, status_line, framing, headers })
     }
 
-    /// Takes out what came after the head.
-    pub(super) fn take_rest(&mut self) -> Vec<u8> {
-        self.bytes.split_off(self.end.min(self.bytes.len()))
+    /// What came after the head.
+    pub(super) fn rest(&self) -> &[u8] {
+        self.bytes.get(self.end..).unwrap_or_default()
     }
 
     /// Forgets all, and keeps the memory.
-    pub(super) fn emptied(mut self) -> Self {
+    pub(super) fn clear(&mut self) {
         self.bytes.clear();
-        Self { bytes: self.bytes, end: 0, searched: 0 }
+        (self.end, self.searched) = (0, 0);
     }
 
     /// What there is of it, for a person.
@@ -113,7 +115,7 @@ impl Head {
     }
 }
 
-impl Answer<'_> {
+impl Answer<'_, '_> {
     pub(super) fn has(&self, name: &str, expect: &mut Expect) -> bool {
         let named = self.headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
         let mut is_as_expected = |value: &[u8]| {
@@ -133,4 +135,4 @@ impl Answer<'_> {
 const PREFIX: &[u8] = b"HTTP/1.";
 const TOO_LONG: &str = "the headers have more than 16 KiB";
 const HEAD_MAX: usize = 16 * 1024;
-const HEADERS_MAX: usize = 100;
+pub(super) const HEADERS_MAX: usize = 100;

@@ -48,6 +48,8 @@ pub struct Tls<P> {
     /// Whether the handshake is over, and the other probe talks.
     is_inside: bool,
     certificate_ends: Option<SystemTime>,
+    /// What the probe inside has come to, when its last words are still to be sent.
+    result: Option<Outcome>,
     outgoing: Vec<u8>,
     sent: usize,
 }
@@ -70,6 +72,7 @@ impl<P: Probe> Tls<P> {
             random: 0,
             is_inside: false,
             certificate_ends: None,
+            result: None,
             outgoing: Vec::new(),
             sent: 0,
         })
@@ -107,6 +110,9 @@ impl<P: Probe> Tls<P> {
         let mut buffer = [0; 4096];
         loop {
             step = self.say(step);
+            if self.result.is_some() {
+                return Step::Continue;
+            }
             let Some(session) = self.session.as_mut().filter(|_| step == Step::Continue) else {
                 return self.leave(step);
             };
@@ -150,6 +156,11 @@ impl<P: Probe> Tls<P> {
                 break;
             }
             step = self.inside.sent(count);
+            if let Step::Done(outcome) = step {
+                self.result = Some(outcome);
+                step = Step::Continue;
+                break;
+            }
         }
         step
     }
@@ -202,7 +213,7 @@ impl<P: Probe> Probe for Tls<P> {
 
     fn start(&mut self, random: u64) -> Step {
         (self.random, self.is_inside, self.certificate_ends) = (random, false, None);
-        (self.session, self.sent) = (None, 0);
+        (self.session, self.result, self.sent) = (None, None, 0);
         self.outgoing.clear();
         match ClientConnection::new(self.config.client(), self.name.clone()) {
             Ok(session) => self.session = Some(Box::new(session)),
@@ -221,6 +232,9 @@ impl<P: Probe> Probe for Tls<P> {
         if self.sent >= self.outgoing.len() {
             self.outgoing.clear();
             self.sent = 0;
+            if let Some(outcome) = self.result.take() {
+                return self.leave(Step::Done(outcome));
+            }
         }
         Step::Continue
     }
@@ -230,7 +244,9 @@ impl<P: Probe> Probe for Tls<P> {
     }
 
     fn end(&mut self) -> Step {
-        let step = if self.is_inside {
+        let step = if let Some(outcome) = self.result.take() {
+            Step::Done(outcome)
+        } else if self.is_inside {
             self.inside.end()
         } else {
             let outcome = self.inside.broken(Cause::new(Layer::Tls, Kind::Closed, 0));
@@ -243,7 +259,10 @@ impl<P: Probe> Probe for Tls<P> {
         let is_handshaking = self.session.is_some() && !self.is_inside && cause.layer != Layer::Local;
         let layer = if is_handshaking { Layer::Tls } else { cause.layer };
         self.session = None;
-        let outcome = self.inside.broken(Cause { layer, ..cause });
+        let outcome = match self.result.take() {
+            Some(outcome) => outcome,
+            None => self.inside.broken(Cause { layer, ..cause }),
+        };
         Outcome { certificate_ends: self.certificate_ends.take(), ..outcome }
     }
 }

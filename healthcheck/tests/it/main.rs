@@ -6,8 +6,12 @@ mod echo;
 mod held_up;
 mod leaks;
 mod local;
+#[cfg(all(feature = "http", feature = "tls"))]
+mod nginx;
 mod schedule;
 mod scripts;
+mod server;
+mod servers;
 mod support;
 mod tcp;
 #[cfg(feature = "tokio")]
@@ -79,9 +83,15 @@ fn main() -> std::process::ExitCode {
         checker::what_an_operator_orders_holds_at_once_for_each,
         checker::a_check_that_is_removed_is_forgotten,
         checker::a_run_at_once_and_a_report_are_as_any_other,
+        servers::redis_says_pong_to_whoever_has_the_password,
+        servers::a_mail_server_greets_and_is_left_in_order,
+        servers::a_name_server_answers_what_it_should,
+        servers::a_grpc_server_says_how_its_services_are,
         leaks::ten_thousand_checks_leave_no_descriptor_and_no_child,
         alloc_free::checks_that_pass_or_are_refused_allocate_nothing,
     ];
+    #[cfg(all(feature = "http", feature = "tls"))]
+    tests.extend(lab::tests![nginx::pages_pass_as_they_should_be, nginx::the_certificate_of_a_server_decides]);
     #[cfg(feature = "tokio")]
     tests
         .extend(lab::tests![tokio::outcomes_are_awaited, tokio::a_check_scheduled_while_others_wait_is_run,]);

@@ -223,6 +223,30 @@ fn each_of_several_conversations_has_its_handshake() {
 }
 
 #[test]
+fn the_last_words_of_the_probe_inside_are_sent() {
+    let authority = Authority::new("Test");
+    let farewell = Tcp::connect().send(*b"hello?");
+    let mut probe = Tls::new(&authority.trusted(), NAME, farewell).unwrap();
+    let mut server = ServerConnection::new(Arc::new(authority.server(NAME, 2050))).unwrap();
+    let (mut step, mut heard) = (probe.start(1), String::new());
+    while step == Step::Continue {
+        let count = probe.transmit().len();
+        server.read_tls(&mut probe.transmit()).unwrap();
+        server.process_new_packets().unwrap();
+        let _ = server.reader().read_to_string(&mut heard);
+        step = probe.sent(count);
+        let mut answer = Vec::new();
+        while server.wants_write() {
+            server.write_tls(&mut answer).unwrap();
+        }
+        if step == Step::Continue {
+            step = probe.receive(&answer);
+        }
+    }
+    assert_eq!(heard, "hello?");
+}
+
+#[test]
 fn what_is_no_certificate_key_or_name_is_told() {
     let authority = Authority::new("Test");
     let (pem, other) = (authority.pem.as_bytes(), KeyPair::generate().unwrap().serialize_pem());

@@ -5,16 +5,78 @@
 //!
 //! | layer | what it does |
 //! |---|---|
+//! | [`Probe`] | one kind of question to a target, as bytes in and out |
 //! | [`Policy`] | says when a check runs and what its results mean; keepalived's, HAProxy's, Envoy's and Consul's ways are [`presets`] |
 //! | [`Monitor`] | one check: is its target up, by the results so far, and when is the next run |
 //! | [`Target`] | a server with several checks, one [`Health`] and one weight |
 //! | [`Pool`] | the targets behind one balancer: quorum, fallback, panic, drain, slow start, and the fewest [`Action`]s that bring the balancer there |
-//! | [`Probe`] | one kind of question to a target, as bytes in and out |
+//! | [`Engine`] | runs probes and programs over real sockets: one descriptor for ten thousand targets, no thread |
+//! | [`Checker`] | an engine whose checks run as their policies say |
 //!
-//! None of these has a socket, a clock, a thread or a log: they are told what happened and when, and answer with values. So they
-//! run under any event loop, and a test plays an hour in a millisecond.
+//! Only the last two have sockets. The others have no clock, no thread and no log either: they are told what happened and when, and
+//! answer with values. So they run under any event loop, and a test plays an hour in a millisecond.
 //!
 //! # Five minutes
+//!
+//! Two web servers, asked for a page every two seconds, and what to tell the balancer:
+//!
+//! ```no_run
+//! use std::time::{Duration, Instant};
+//! use healthcheck::{
+//!     Budget, Check, Checker, CheckerEvent, Expect, Http, Limits, MonitorEvent, Policy, Pool, PoolConfig, Target,
+//! };
+//!
+//! let policy = Policy::builder().rise(2).fall(3).interval(Duration::from_secs(2)).build()?;
+//! let mut checker = Checker::new(Limits::default())?;
+//! let mut pool = Pool::new(Instant::now(), PoolConfig::builder().fallback("sorry").build()?);
+//! for (name, address) in [("web1", "192.0.2.1:80"), ("web2", "192.0.2.2:80")] {
+//!     let page = Http::builder("shop.example").path("/health").expect_body(Expect::contains(b"OK")).build()?;
+//!     let check = checker.add(Check::new(address.parse::<std::net::SocketAddr>()?, page), policy.clone())?;
+//!     let standing = checker.monitor(check).expect("it was just added").standing();
+//!     pool.set_target(Instant::now(), name, Target::new(10).check(check, standing));
+//! }
+//! checker.start(Instant::now());
+//! loop {
+//!     // Or wait for the checker's descriptor (`AsFd`) in the event loop that you have; with tokio, see `AsyncEngine`.
+//!     let until = pool.poll_timeout().map(|time| time.saturating_duration_since(Instant::now()));
+//!     checker.wait(until)?;
+//!     checker.turn(Instant::now(), Budget::default());
+//!     while let Some(event) = checker.poll_event() {
+//!         if let CheckerEvent::Monitor { check, event } = event {
+//!             println!("{event}"); // a line for the log
+//!             if let Some(monitor) = checker.monitor(check) {
+//!                 pool.handle_check(Instant::now(), check, monitor.standing());
+//!             }
+//!         }
+//!     }
+//!     pool.handle_timeout(Instant::now());
+//!     for action in pool.poll_actions() {
+//!         println!("to do: {action}"); // `add web1 with weight 10`
+//!     }
+//! }
+//! # #[expect(unreachable_code)]
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What can be asked
+//!
+//! | probe | asks |
+//! |---|---|
+//! | [`Tcp`] | does somebody listen; does it say what it should |
+//! | `Http` | is the page as it should be: status, headers, body, digest, regular expression (features `http`, `regex`) |
+//! | `Tls` | any of these over TLS: is the certificate right, and for how long (feature `tls`) |
+//! | [`InTurn`] | several questions in one check: keepalived's `url` blocks |
+//! | [`Dns`] | does the name server answer, and right |
+//! | [`Smtp`], [`Redis`], [`Grpc`] | does the mail server greet, the cache say `PONG`, the service say `SERVING` |
+//! | [`Udp`] | does it answer, or at least not refuse |
+//! | [`Echo`] | does the host answer a ping |
+//! | [`Script`] | what does a program say: its exit status, and a weight |
+//! | [`Push`] | has somebody reported in time |
+//!
+//! A question of your own is one trait, [`Probe`]. What goes through a virtual address, from another source or interface, or with a
+//! mark, is said by the [`Endpoint`].
+//!
+//! # Without sockets
 //!
 //! Two web servers and a page that says sorry. Whatever looks at the servers (here, a list of what it finds) hands its
 //! [`Outcome`]s in; what comes out is what to tell the balancer:

@@ -152,8 +152,12 @@ impl Monitor {
         let (was, counter) = (self.health(), self.counter);
         let worth = self.weigh(outcome);
         self.count(outcome);
-        self.last =
-            Some(LastResult { verdict: outcome.verdict, cause: outcome.cause, latency: outcome.latency, certificate_ends: outcome.certificate_ends });
+        self.last = Some(LastResult {
+            verdict: outcome.verdict,
+            cause: outcome.cause,
+            latency: outcome.latency,
+            certificate_ends: outcome.certificate_ends,
+        });
         self.heard_at = Some(now);
         (self.is_stale, self.pending.is_stale) = (false, false);
         match worth {

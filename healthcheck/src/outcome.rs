@@ -60,7 +60,15 @@ impl Outcome {
     }
 
     const fn new(verdict: Verdict, cause: Cause) -> Self {
-        Self { verdict, cause, latency: Duration::ZERO, decisive: false, weight: None, detail: None, certificate_ends: None }
+        Self {
+            verdict,
+            cause,
+            latency: Duration::ZERO,
+            decisive: false,
+            weight: None,
+            detail: None,
+            certificate_ends: None,
+        }
     }
 }
 

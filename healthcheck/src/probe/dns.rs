@@ -193,7 +193,10 @@ impl Probe for Dns {
 impl fmt::Debug for Dns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let question = format_args!("{} {}", self.name, self.record);
-        f.debug_struct("Dns").field("question", &question).field("wanted", &self.wanted).finish_non_exhaustive()
+        f.debug_struct("Dns")
+            .field("question", &question)
+            .field("wanted", &self.wanted)
+            .finish_non_exhaustive()
     }
 }
 

@@ -71,7 +71,6 @@ struct Body {
 impl Http {
     /// Begins with `GET /`, version 1.1, of the server that the user would type: a name or address, with the port if it is not the
     /// usual one. Statuses 200 to 299 pass.
-    #[must_use]
     pub fn builder(host: &str) -> HttpBuilder {
         HttpBuilder::new(host)
     }

@@ -28,10 +28,8 @@ pub(crate) fn play(probe: &mut dyn Probe, pieces: &[&[u8]]) -> Outcome {
     if send(probe, step.clone()) == Step::Continue && step == Step::Continue {
         step = probe.end();
     }
-    match step {
-        Step::Done(outcome) => outcome,
-        step => panic!("{step:?} at the end"),
-    }
+    let Step::Done(outcome) = step else { panic!("{step:?} at the end") };
+    outcome
 }
 
 /// Sends what there is to send.

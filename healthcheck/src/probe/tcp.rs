@@ -9,7 +9,7 @@ use crate::{Cause, Expect, Kind, Layer, Outcome, Probe, Step, Transport};
 /// use healthcheck::{Expect, Tcp};
 ///
 /// let ssh = Tcp::connect().expect(Expect::starts_with(b"SSH-2.0-"));
-/// let memcached = Tcp::connect().send(b"version\r\n").expect(Expect::contains(b"VERSION "));
+/// let memcached = Tcp::connect().send(*b"version\r\n").expect(Expect::contains(b"VERSION "));
 /// # drop((ssh, memcached));
 /// ```
 #[derive(Clone, Debug, Default)]

@@ -135,7 +135,8 @@ impl<P: Probe> Tls<P> {
             let left = end.duration_since(SystemTime::now()).unwrap_or_default();
             if left < self.valid_for {
                 let days = left.as_secs() / 86_400;
-                let cause = Cause::new(Layer::Tls, Kind::Certificate, i32::try_from(days).unwrap_or(i32::MAX));
+                let cause =
+                    Cause::new(Layer::Tls, Kind::Certificate, i32::try_from(days).unwrap_or(i32::MAX));
                 let outcome = self.inside.broken(cause);
                 return Step::Done(outcome.with_detail(&format!("the certificate ends in {days} days")));
             }

@@ -19,7 +19,11 @@ pub(crate) fn has_ipvs() -> bool {
 }
 
 /// What both are shown, each by a server of its own at the same time, must look the same to both.
-fn compare(peer: impl FnOnce(&Server) -> Program + Send, policy: Policy, script: &[(Behaviour, Until)]) -> Vec<bool> {
+fn compare(
+    peer: impl FnOnce(&Server) -> Program + Send,
+    policy: Policy,
+    script: &[(Behaviour, Until)],
+) -> Vec<bool> {
     let theirs = || {
         let server = Server::start(8001);
         let mut program = peer(&server);

@@ -36,7 +36,11 @@ pub(crate) trait Subject {
 }
 
 /// Has a server go through a script under somebody's eyes; returns all changes that were seen.
-pub(crate) fn observe(subject: &mut dyn Subject, server: &Server, script: &[(Behaviour, Until)]) -> Vec<bool> {
+pub(crate) fn observe(
+    subject: &mut dyn Subject,
+    server: &Server,
+    script: &[(Behaviour, Until)],
+) -> Vec<bool> {
     let mut seen = Vec::new();
     for (behaviour, until) in script {
         server.behave(*behaviour);

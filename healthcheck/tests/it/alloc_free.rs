@@ -15,6 +15,15 @@ pub(crate) fn checks_that_pass_or_are_refused_allocate_nothing() {
         Check::new(closed(), Tcp::connect()),
         Check::new(says(b"220 ready"), Tcp::connect().send(*b"hello").expect(Expect::contains(b"ready"))),
         Check::new(listening, Echo::new()),
+        #[cfg(feature = "http")]
+        Check::new(
+            says(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
+            healthcheck::Http::builder("shop.example")
+                .expect_body(Expect::contains(b"hello"))
+                .build()
+                .unwrap(),
+        ),
+        Check::new(says(b"+PONG\r\n"), healthcheck::Redis::new()),
     ];
     let checks = checks.map(|check| engine.add(check).unwrap());
     let mut run_all = || {

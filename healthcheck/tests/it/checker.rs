@@ -57,13 +57,13 @@ pub(crate) fn a_target_goes_down_and_comes_up_as_its_policy_says() {
     drop(listener);
     let mut failures = 0;
     loop {
-        match next(&mut checker) {
-            CheckerEvent::Ended(ended) => failures += u32::from(ended.outcome.cause.kind == Kind::Failed),
-            CheckerEvent::Monitor { event: MonitorEvent::Changed(change), .. } => {
-                assert_eq!(change.to, Health::Down);
-                break;
-            }
-            _ => {}
+        let event = next(&mut checker);
+        if let CheckerEvent::Ended(ended) = &event {
+            failures += u32::from(ended.outcome.cause.kind == Kind::Failed);
+        }
+        if let CheckerEvent::Monitor { event: MonitorEvent::Changed(change), .. } = event {
+            assert_eq!(change.to, Health::Down);
+            break;
         }
     }
     assert_eq!(failures, 2);

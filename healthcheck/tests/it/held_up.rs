@@ -30,9 +30,9 @@ fn asking() -> Tcp {
 /// Has the engine run at this time, which need not have come yet.
 fn run_at(engine: &mut Engine, now: Instant) -> Option<Ended> {
     while engine.turn(now, Budget::default()) == Turn::Unfinished {}
-    engine.poll_event().map(|event| match event {
-        Event::Ended(ended) => ended,
-        other => panic!("{other:?}"),
+    engine.poll_event().map(|event| {
+        let Event::Ended(ended) = event else { panic!("{event:?}") };
+        ended
     })
 }
 

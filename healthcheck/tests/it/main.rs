@@ -19,6 +19,10 @@ mod tokio;
 mod way;
 
 fn main() -> std::process::ExitCode {
+    #[cfg_attr(
+        not(any(all(feature = "http", feature = "tls"), feature = "tokio")),
+        expect(unused_mut, reason = "nothing is added then")
+    )]
     let mut tests = lab::tests![
         tcp::a_target_that_listens_passes,
         tcp::a_port_that_is_closed_fails_at_once_in_the_network,
@@ -91,7 +95,8 @@ fn main() -> std::process::ExitCode {
         alloc_free::checks_that_pass_or_are_refused_allocate_nothing,
     ];
     #[cfg(all(feature = "http", feature = "tls"))]
-    tests.extend(lab::tests![nginx::pages_pass_as_they_should_be, nginx::the_certificate_of_a_server_decides]);
+    tests
+        .extend(lab::tests![nginx::pages_pass_as_they_should_be, nginx::the_certificate_of_a_server_decides]);
     #[cfg(feature = "tokio")]
     tests
         .extend(lab::tests![tokio::outcomes_are_awaited, tokio::a_check_scheduled_while_others_wait_is_run,]);

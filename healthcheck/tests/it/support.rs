@@ -33,10 +33,9 @@ pub(crate) fn next(engine: &mut Engine) -> Event {
 
 /// Runs the engine until a run has ended.
 pub(crate) fn ended(engine: &mut Engine) -> Ended {
-    match next(engine) {
-        Event::Ended(ended) => ended,
-        other => panic!("{other:?}"),
-    }
+    let event = next(engine);
+    let Event::Ended(ended) = event else { panic!("{event:?}") };
+    ended
 }
 
 /// Adds a check, and has it run now.

@@ -21,11 +21,10 @@ pub(crate) fn outcomes_are_awaited() {
         for _ in 0..20 {
             engine.get_mut().schedule(hanging, Instant::now());
             engine.get_mut().schedule(passing, Instant::now() + Duration::from_millis(2));
-            let [first, second] =
-                [engine.next().await, engine.next().await].map(|event| match event.unwrap() {
-                    Event::Ended(ended) => ended.outcome,
-                    other => panic!("{other:?}"),
-                });
+            let [first, second] = [engine.next().await, engine.next().await].map(|event| {
+                let Ok(Event::Ended(ended)) = event else { panic!("{event:?}") };
+                ended.outcome
+            });
             assert_eq!(first.verdict, Verdict::Pass);
             // On a busy machine the loop is late, and says so.
             assert!(matches!(second.cause.kind, Kind::TimedOut | Kind::HeldUp), "{second:?}");

@@ -45,10 +45,8 @@ fn judged(probe: Dns, packet: impl Fn(u16) -> Vec<u8>) -> Step {
 }
 
 fn cause(step: Step) -> (Verdict, Kind, i32) {
-    match step {
-        Step::Done(outcome) => (outcome.verdict, outcome.cause.kind, outcome.cause.code),
-        step => panic!("{step:?}"),
-    }
+    let Step::Done(outcome) = step else { panic!("{step:?}") };
+    (outcome.verdict, outcome.cause.kind, outcome.cause.code)
 }
 
 #[test]
@@ -87,7 +85,7 @@ fn a_response_code_is_told_by_its_name() {
 }
 
 #[test]
-fn what_is_no_answer_to_the_question_is_passed_over() {
+fn fault_3_what_is_no_answer_to_the_question_is_passed_over() {
     let (mut probe, id) = asked(Dns::new(NAME, RecordType::A).unwrap());
     let mut of_other_type = answer(id, NAME);
     of_other_type.questions[0].qtype = TYPE::AAAA.into();
@@ -166,7 +164,9 @@ fn names_and_types_are_read_as_written() {
         let written = query.questions[0].qname.to_string();
         assert_eq!(written.trim_end_matches('.'), name.trim_end_matches('.'));
     }
-    for (text, record) in [("A", RecordType::A), ("aaaa", RecordType::Aaaa), ("TYPE65534", RecordType::Other(65534))] {
+    for (text, record) in
+        [("A", RecordType::A), ("aaaa", RecordType::Aaaa), ("TYPE65534", RecordType::Other(65534))]
+    {
         assert_eq!(text.parse::<RecordType>().unwrap(), record);
         assert_eq!(record.to_string(), text.to_uppercase());
     }

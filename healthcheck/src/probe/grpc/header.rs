@@ -144,7 +144,8 @@ fn take_text<'b>(rest: &mut &'b [u8]) -> Option<Text<'b>> {
 fn decompress_digits(bytes: &[u8], digits: &mut [u8; 3]) -> Option<usize> {
     let value = bytes.iter().take(3).fold(0_u32, |value, byte| value << 8 | u32::from(*byte));
     let mut left = u32::try_from(bytes.len()).ok().filter(|length| *length <= 3)? * 8;
-    let bits = |left: u32, count: u32| left.checked_sub(count).map(|below| value >> below & ((1 << count) - 1));
+    let bits =
+        |left: u32, count: u32| left.checked_sub(count).map(|below| value >> below & ((1 << count) - 1));
     let mut count = 0;
     loop {
         let is_padding = left < 8 && bits(left, left) == Some((1 << left) - 1);

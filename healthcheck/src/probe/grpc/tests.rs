@@ -31,7 +31,10 @@ fn trailers(status: &str) -> Vec<u8> {
 }
 
 fn answer(parts: &[Vec<u8>]) -> Outcome {
-    outcome_of(&mut Grpc::new("shop.example"), &[settings()].iter().chain(parts).flatten().copied().collect::<Vec<_>>())
+    outcome_of(
+        &mut Grpc::new("shop.example"),
+        &[settings()].iter().chain(parts).flatten().copied().collect::<Vec<_>>(),
+    )
 }
 
 fn wrong(parts: &[Vec<u8>]) -> (Kind, i32) {
@@ -64,7 +67,10 @@ fn anything_else_fails_by_its_name() {
         assert_eq!(wrong(&parts), (Kind::WrongContent, code));
     }
     assert_eq!(wrong(&[trailers("12")]), (Kind::WrongStatus, 12));
-    assert_eq!(answer(&[trailers("5")]).detail.as_deref(), Some("NOT_FOUND: the server does not know this service"));
+    assert_eq!(
+        answer(&[trailers("5")]).detail.as_deref(),
+        Some("NOT_FOUND: the server does not know this service")
+    );
     assert_eq!(wrong(&[frame(1, 0x5, 1, b"\x8d")]), (Kind::WrongStatus, 404));
     assert_eq!(wrong(&[frame(1, 0x4, 1, b"\x08\x03503")]), (Kind::WrongStatus, 503));
     assert_eq!(wrong(&[frame(3, 0, 1, &[0, 0, 0, 7])]), (Kind::Closed, 7));
@@ -93,7 +99,9 @@ fn what_is_malformed_is_told() {
     ] {
         assert_eq!(wrong(&parts), (Kind::Malformed, 0), "{parts:02x?}");
     }
-    for stranger in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b"220 mail.example ESMTP\r\n", &frame(6, 0, 0, &[0; 8])] {
+    for stranger in
+        [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b"220 mail.example ESMTP\r\n", &frame(6, 0, 0, &[0; 8])]
+    {
         let outcome = outcome_of(&mut Grpc::new("x"), stranger);
         assert_eq!(outcome.detail.as_deref(), Some("the answer is not HTTP/2"));
     }
@@ -102,7 +110,9 @@ fn what_is_malformed_is_told() {
 #[test]
 fn digits_are_read_compressed_or_not() {
     // 0 to 16, and what HTTP has: the codes of RFC 7541, appendix B, written out.
-    for (bits, number) in [("00000", 0), ("00001", 1), ("011100", 6), ("00001011100", 16), ("0110110000000001", 501)] {
+    for (bits, number) in
+        [("00000", 0), ("00001", 1), ("011100", 6), ("00001011100", 16), ("0110110000000001", 501)]
+    {
         let padded = format!("{bits}{}", "1".repeat((8 - bits.len() % 8) % 8));
         let bytes: Vec<u8> = (0..padded.len() / 8)
             .map(|index| u8::from_str_radix(&padded[index * 8..index * 8 + 8], 2).unwrap())

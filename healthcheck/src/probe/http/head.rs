@@ -25,6 +25,7 @@ impl Head {
     /// Takes what came; returns whether the head of the final answer is complete.
     pub(super) fn take(&mut self, bytes: &[u8]) -> Result<bool, &'static str> {
         self.bytes.extend_from_slice(bytes);
+        self.is_http()?;
         while let Some(end) = self.find_end() {
             if end > HEAD_MAX {
                 return Err(TOO_LONG);
@@ -34,16 +35,13 @@ impl Head {
                 100..=199 => {
                     self.bytes.drain(..end);
                     self.searched = 0;
+                    self.is_http()?;
                 }
                 _ => {
                     self.end = end;
                     return Ok(true);
                 }
             }
-        }
-        // As soon as it can be known, what is no HTTP is said to be none.
-        if !self.bytes.starts_with(PREFIX.get(..self.bytes.len().min(PREFIX.len())).unwrap_or_default()) {
-            return Err("the answer is not HTTP");
         }
         if self.bytes.len() > HEAD_MAX { Err(TOO_LONG) } else { Ok(false) }
     }
@@ -85,6 +83,13 @@ impl Head {
     pub(super) fn first_line(&self) -> &str {
         let line = self.bytes.split(|byte| *byte == b'\r' || *byte == b'\n').next().unwrap_or_default();
         str::from_utf8(line).unwrap_or_default()
+    }
+
+    /// As soon as it can be known, what is no HTTP is said to be none.
+    fn is_http(&self) -> Result<(), &'static str> {
+        let known = self.bytes.len().min(PREFIX.len());
+        let is_http = self.bytes.get(..known) == PREFIX.get(..known);
+        if is_http { Ok(()) } else { Err("the answer is not HTTP") }
     }
 
     fn status(&self, end: usize) -> Result<u16, &'static str> {

@@ -102,9 +102,10 @@ fn converse(probe: &mut dyn Probe, server: &ServerConfig, piece: usize) -> Step 
 }
 
 fn outcome(probe: &mut dyn Probe, server: &ServerConfig) -> Outcome {
-    let outcomes = [usize::MAX, 1, 2, 7, 1000].map(|piece| match converse(probe, server, piece) {
-        Step::Done(outcome) => outcome,
-        step => panic!("{step:?}"),
+    let outcomes = [usize::MAX, 1, 2, 7, 1000].map(|piece| {
+        let step = converse(probe, server, piece);
+        let Step::Done(outcome) = step else { panic!("{step:?}") };
+        outcome
     });
     for outcome in &outcomes {
         assert_eq!(*outcome, outcomes[0]);
@@ -170,7 +171,8 @@ fn a_server_that_wants_a_certificate_is_shown_one() {
     let mut roots = RootCertStore::empty();
     roots.add(authority.der.clone().into()).unwrap();
     let provider = Arc::new(ring::default_provider());
-    let wants = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build().unwrap();
+    let wants =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build().unwrap();
     let (certificate, key, _) = authority.certificate(NAME, 2050);
     let server = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let server = server.with_client_cert_verifier(wants);
@@ -253,7 +255,10 @@ fn what_is_no_certificate_key_or_name_is_told() {
     assert_eq!(TlsConfig::builder(b"").build().unwrap_err(), TlsError::Certificates);
     let builder = || TlsConfig::builder(pem);
     assert_eq!(builder().client_certificate(pem, b"x").build().unwrap_err(), TlsError::Key);
-    assert_eq!(builder().client_certificate(b"x", other.as_bytes()).build().unwrap_err(), TlsError::Certificates);
+    assert_eq!(
+        builder().client_certificate(b"x", other.as_bytes()).build().unwrap_err(),
+        TlsError::Certificates
+    );
     let mismatch = builder().client_certificate(pem, other.as_bytes()).build().unwrap_err();
     assert!(matches!(mismatch, TlsError::Config(_)), "{mismatch:?}");
     for name in ["", "a b", "x_y..z"] {

@@ -5,7 +5,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
     time::Duration,
@@ -33,20 +33,24 @@ pub(crate) struct Server {
 }
 
 struct Shared {
-    behaviour: Mutex<Behaviour>,
-    /// Connections since the behaviour changed.
-    count: AtomicU32,
+    /// The behaviour, and how many connections were treated so since it changed: what is only begun might still be treated
+    /// otherwise.
+    now: Mutex<(Behaviour, u32)>,
     is_over: AtomicBool,
+}
+
+impl Shared {
+    fn count(&self, treated: Behaviour) {
+        let mut now = self.now.lock().unwrap();
+        now.1 += u32::from(now.0 == treated);
+    }
 }
 
 impl Server {
     pub(crate) fn start(port: u16) -> Self {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let shared = Arc::new(Shared {
-            behaviour: Mutex::new(Behaviour::Serves),
-            count: AtomicU32::new(0),
-            is_over: AtomicBool::new(false),
-        });
+        let shared =
+            Arc::new(Shared { now: Mutex::new((Behaviour::Serves, 0)), is_over: AtomicBool::new(false) });
         let listener = Some(listen(address));
         let thread = thread::spawn({
             let shared = shared.clone();
@@ -56,13 +60,12 @@ impl Server {
     }
 
     pub(crate) fn behave(&self, behaviour: Behaviour) {
-        *self.shared.behaviour.lock().unwrap() = behaviour;
-        self.shared.count.store(0, Ordering::SeqCst);
+        *self.shared.now.lock().unwrap() = (behaviour, 0);
     }
 
-    /// How many connections came since the behaviour last changed.
+    /// How many connections were treated as it last was told to.
     pub(crate) fn count(&self) -> u32 {
-        self.shared.count.load(Ordering::SeqCst)
+        self.shared.now.lock().unwrap().1
     }
 }
 
@@ -76,25 +79,27 @@ impl Drop for Server {
 fn serve(shared: &Shared, address: SocketAddr, mut listener: Option<TcpListener>) {
     let mut open: Vec<(Behaviour, TcpStream)> = Vec::new();
     while !shared.is_over.load(Ordering::SeqCst) {
-        let behaviour = *shared.behaviour.lock().unwrap();
+        let (behaviour, _) = *shared.now.lock().unwrap();
         if behaviour == Behaviour::Refuses {
             listener = None;
         } else if listener.is_none() {
             listener = Some(listen(address));
         }
         while let Some((stream, _)) = listener.as_ref().and_then(|listener| listener.accept().ok()) {
-            shared.count.fetch_add(1, Ordering::SeqCst);
+            if matches!(behaviour, Behaviour::Hangs | Behaviour::Drips) {
+                shared.count(behaviour);
+            }
             stream.set_nonblocking(true).unwrap();
             open.push((behaviour, stream));
         }
         // What was left hanging in an earlier time is closed with it.
-        open.retain_mut(|(of, stream)| *of == behaviour && go_on(*of, stream));
+        open.retain_mut(|(of, stream)| *of == behaviour && go_on(*of, stream, shared));
         thread::sleep(if behaviour == Behaviour::Drips { DROP } else { Duration::from_millis(5) });
     }
 }
 
 /// Does the next thing with a connection; returns whether there is more to come.
-fn go_on(behaviour: Behaviour, stream: &mut TcpStream) -> bool {
+fn go_on(behaviour: Behaviour, stream: &mut TcpStream, shared: &Shared) -> bool {
     let answer: &[u8] = match behaviour {
         Behaviour::Hangs | Behaviour::Refuses => return true,
         Behaviour::Drips => return stream.write_all(b"x").is_ok(),
@@ -111,6 +116,7 @@ fn go_on(behaviour: Behaviour, stream: &mut TcpStream) -> bool {
         Ok(0) => false,
         Ok(_) => {
             let _ = stream.write_all(answer);
+            shared.count(behaviour);
             false
         }
         Err(error) => error.kind() == ErrorKind::WouldBlock,

@@ -95,6 +95,8 @@ fn forwardings() -> impl Strategy<Value = Forwarding> {
     prop_oneof![
         Just(Forwarding::DirectRouting),
         Just(Forwarding::Masquerade),
+        Just(Forwarding::Local),
+        Just(Forwarding::Bypass),
         tunnels.prop_map(Forwarding::Tunnel),
     ]
 }

@@ -285,6 +285,10 @@ mod tests {
             ),
             ("-A -t 192.0.2.1", "`192.0.2.1`: port 0, which is every port, needs a persistent service"),
             (
+                "-A -t [::ffff:192.0.2.1]:80",
+                "`[::ffff:192.0.2.1]:80`: ::ffff:192.0.2.1 cannot be the address of a service: it is what sockets of IPv6 call 192.0.2.1",
+            ),
+            (
                 "-A -t 192.0.2.1:80 -o",
                 "`-o`: one-packet scheduling is for udp and firewall marks, not for `-t`",
             ),

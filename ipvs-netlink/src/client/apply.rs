@@ -60,7 +60,7 @@ impl Ipvs {
         let mut round = Round::default();
         let gives = |step: &&Step| step.gives();
         self.write_steps(&plan.steps().iter().filter(gives).collect::<Vec<_>>(), &mut round)?;
-        let lacking: BTreeSet<_> = round.refusals.iter().map(|refusal| refusal.step.service()).collect();
+        let lacking = std::mem::take(&mut round.lacking);
         let takes = |step: &&Step| !step.gives() && !lacking.contains(&step.service());
         self.write_steps(&plan.steps().iter().filter(takes).collect::<Vec<_>>(), &mut round)?;
         Ok(round)
@@ -70,6 +70,9 @@ impl Ipvs {
         let requests: Vec<_> = steps.iter().map(|step| step.request()).collect();
         let results = self.batch(&requests).map_err(|cause| Error::new(Operation::ListServices, cause))?;
         for (step, result) in steps.iter().zip(results) {
+            if result.is_err() {
+                round.lacking.insert(step.service());
+            }
             match result {
                 Ok(()) => round.writes += 1,
                 // The next look at the table shows what became of it.
@@ -167,6 +170,8 @@ struct Round {
     writes: usize,
     /// Writes that somebody else, or what a list did not show, came before.
     overtaken: usize,
+    /// Services of which a write failed, whatever the reason.
+    lacking: BTreeSet<ServiceId>,
     /// Services that could not be added.
     not_made: BTreeSet<ServiceId>,
     refusals: Vec<Refusal>,

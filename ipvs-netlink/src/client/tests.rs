@@ -124,6 +124,31 @@ fn who_undoes_it_each_time_is_not_fought_for_ever() {
 }
 
 #[test]
+fn nothing_is_taken_from_a_service_in_which_somebody_else_was_quicker() {
+    let [old, new] = ["10.0.0.1:80", "10.0.0.2:80"].map(destination);
+    let idle = new.with_weight(0).unwrap();
+    let (mut ipvs, _kernel) = scripted(&[
+        family(1, 28),
+        services(2),
+        destinations(3, &[old]),
+        // It is there by now, and who knows with which weight.
+        refusal(4, libc::EEXIST),
+        services(5),
+        destinations(6, &[old, idle]),
+        refusal(7, 0),
+        refusal(8, 0),
+        services(9),
+        destinations(10, &[new]),
+        services(11),
+        destinations(12, &[new]),
+    ]);
+
+    let applied = ipvs.apply(&desired(&[new]), |_| true).unwrap();
+
+    assert_eq!((applied.writes, applied.reads), (2, 4));
+}
+
+#[test]
 fn what_is_refused_does_not_keep_from_looking_twice() {
     let [hidden, bad] = ["10.0.0.1:80", "10.0.0.2:80"].map(destination);
     let light = vec![hidden.with_weight(0).unwrap()];

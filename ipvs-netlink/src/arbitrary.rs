@@ -21,7 +21,7 @@ use crate::{
 /// Out of few, so that two tables have much in common.
 pub(crate) fn service_ids() -> impl Strategy<Value = ServiceId> {
     let protocols = select(vec![Protocol::Tcp, Protocol::Udp, Protocol::Sctp]);
-    let addresses = select(vec!["192.0.2.1", "192.0.2.2", "2001:db8::1", "::ffff:192.0.2.1"]);
+    let addresses = select(vec!["192.0.2.1", "192.0.2.2", "2001:db8::1", "64:ff9b::192.0.2.1"]);
     let ports = select(vec![0, 53, 80]);
     prop_oneof![
         (protocols, addresses, ports).prop_map(|(protocol, ip, port)| {
@@ -95,6 +95,8 @@ fn forwardings() -> impl Strategy<Value = Forwarding> {
     prop_oneof![
         Just(Forwarding::DirectRouting),
         Just(Forwarding::Masquerade),
+        Just(Forwarding::Local),
+        Just(Forwarding::Bypass),
         tunnels.prop_map(Forwarding::Tunnel),
     ]
 }

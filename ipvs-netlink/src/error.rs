@@ -177,7 +177,7 @@ mod tests {
                 Operation::AddDestination(id, "[2001:db8::1]:80".parse().unwrap()),
                 os(libc::EINVAL),
                 ErrorKind::Refused,
-                "cannot add destination [2001:db8::1]:80 to `-t 192.0.2.1:80`: a destination of the other version of IP cannot be while a sync daemon runs",
+                "cannot add destination [2001:db8::1]:80 to `-t 192.0.2.1:80`: a destination of the other version of IP takes a tunnel, and cannot be while a sync daemon runs",
             ),
             (
                 Operation::StartDaemon(daemon),

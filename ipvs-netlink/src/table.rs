@@ -75,7 +75,7 @@ impl fmt::Display for VirtualServer {
 /// A table of services and their destinations: one that is desired, or the one that the kernel has.
 ///
 /// It is in order: by service, and for each by destination. Its `Display` is what `ipvsadm -Sn` prints and `ipvsadm -R`
-/// reads, with thresholds, which `ipvsadm` forgets. `FromStr` reads the same, with `ipvsadm`'s long options too, and with
+/// reads, with thresholds, which `ipvsadm` forgets, and `--local` and `--bypass`, which it has no options for. `FromStr` reads the same, with `ipvsadm`'s long options too, and with
 /// empty lines and lines that begin with `#`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Table {
@@ -285,6 +285,10 @@ mod tests {
             ),
             ("-A -t 192.0.2.1", "`192.0.2.1`: port 0, which is every port, needs a persistent service"),
             (
+                "-A -t [::ffff:192.0.2.1]:80",
+                "`[::ffff:192.0.2.1]:80`: ::ffff:192.0.2.1 cannot be the address of a service: it is what sockets of IPv6 call 192.0.2.1",
+            ),
+            (
                 "-A -t 192.0.2.1:80 -o",
                 "`-o`: one-packet scheduling is for udp and firewall marks, not for `-t`",
             ),
@@ -318,6 +322,7 @@ mod tests {
                 "-a -f 1 -r [2001:db8::1]:1 -g",
                 "`[2001:db8::1]:1`: destination [2001:db8::1]:1 is of the other version of IP than `-f 1`: that takes a tunnel",
             ),
+            ("-a -f 1 -r 10.0.0.1 --local -m", "`--local`: given twice, or beside another that excludes it"),
             ("-a -f 1 -r 10.0.0.1 -w -1", "`-1`: expected a number, 0 to 4294967295"),
             (
                 "-a -f 1 -r 10.0.0.1 -w 2147483648",

@@ -54,7 +54,7 @@ impl Ipvs {
 
     /// Takes a destination out of service, and returns when it is removed: see [`Drain`].
     ///
-    /// When the future is dropped, the destination stays with weight 0.
+    /// It has no limit with `Duration::MAX`. When the future is dropped, the destination stays with weight 0.
     ///
     /// # Errors
     ///
@@ -65,7 +65,8 @@ impl Ipvs {
         address: SocketAddr,
         limit: Duration,
     ) -> Result<Ending, Error> {
-        let deadline = Instant::now() + limit;
+        let now = Instant::now();
+        let deadline = now.checked_add(limit).unwrap_or(now + NEVER);
         let mut drain = self.run(move |ipvs| Drain::start(ipvs, &service, address, deadline)).await?;
         loop {
             let polled;
@@ -82,3 +83,6 @@ impl Ipvs {
         }
     }
 }
+
+/// A hundred years, which a clock has room for.
+const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);

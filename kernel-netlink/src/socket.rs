@@ -144,7 +144,7 @@ impl RequestSocket {
         self.writer.clear();
         write(Envelope::new(&mut self.writer, flags, self.sequence));
         retry(|| send(self.socket.as_raw_fd(), self.writer.bytes(), MsgFlags::empty()))?;
-        let mut dump = Dump::Consistent;
+        let (mut dump, mut understood) = (Dump::Consistent, Ok(()));
         loop {
             let datagram = receive(self.socket.as_fd(), &mut self.buffer, deadline)?;
             for message in Messages::new(datagram) {
@@ -153,9 +153,15 @@ impl RequestSocket {
                 if message.sequence() == self.sequence {
                     dump = dump.and(&message);
                     match message.read()? {
-                        Reply::Data { kind, payload } => on_data(kind, payload)?,
-                        Reply::End(outcome) => return outcome.into_result().map(|()| dump),
-                        Reply::Nothing => {}
+                        // Read to its end in any case: while a list is under way, the kernel refuses the next (`EBUSY`).
+                        Reply::Data { kind, payload } if understood.is_ok() => {
+                            understood = on_data(kind, payload);
+                        }
+                        Reply::End(outcome) => {
+                            outcome.into_result()?;
+                            return Ok(understood.map(|()| dump)?);
+                        }
+                        Reply::Data { .. } | Reply::Nothing => {}
                     }
                 }
             }
@@ -277,3 +283,34 @@ pub const AT_ONCE: usize = 100;
 const ENOUGH: usize = 32 * 1024;
 /// linux/netlink.h.
 const NETLINK_GET_STRICT_CHK: i32 = 12;
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixDatagram;
+
+    use lab::written::{message_bytes, ne32};
+
+    use super::*;
+
+    #[test]
+    fn a_list_that_is_not_understood_is_read_to_its_end() {
+        let (socket, kernel) = UnixDatagram::pair().unwrap();
+        for sequence in [1, 2] {
+            kernel.send(&message_bytes(28, 2, sequence, b"what")).unwrap();
+            kernel.send(&message_bytes(NLMSG_DONE, 2, sequence, &ne32(0))).unwrap();
+        }
+        let mut socket = RequestSocket::over(socket.into());
+        let ask = |envelope: Envelope<'_>| envelope.message(28, 0, |_| ());
+
+        let failed = socket.dump(ask, |_, _| Err::<Option<()>, _>(Malformed));
+        assert_eq!(failed, Err(Failure::Malformed));
+        // Nothing of it is left before what answers the next.
+        let mut first = [0; 64];
+        recv(socket.as_fd().as_raw_fd(), &mut first, MsgFlags::MSG_PEEK).unwrap();
+        assert_eq!(Messages::new(&first[..20]).next().unwrap().unwrap().sequence(), 2);
+
+        assert_eq!(socket.dump(ask, |kind, _| Ok(Some(kind))), Ok(vec![28]));
+    }
+
+    const NLMSG_DONE: u16 = 3;
+}

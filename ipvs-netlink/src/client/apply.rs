@@ -40,17 +40,16 @@ impl Ipvs {
         let mut applied = Applied::default();
         let mut left = Plan::default();
         let mut agreements = 0;
-        for _ in 0..READS_MAX {
+        // A look at which nothing differs is always followed by another.
+        while applied.reads < READS_MAX || agreements != 0 {
             left = self.plan(desired, &mut owned)?;
             applied.reads += 1;
-            agreements = if left.is_empty() { agreements + 1 } else { 0 };
-            if agreements == AGREEMENTS {
-                return Ok(applied);
-            }
             let round = self.write(&left)?;
             applied.writes += round.writes;
-            if round.writes == 0 && !round.refusals.is_empty() {
-                return Err(ApplyError::Refused(round.refusals));
+            agreements = if round.is_at_rest() { agreements + 1 } else { 0 };
+            if agreements == AGREEMENTS {
+                let refusals = round.refusals;
+                return if refusals.is_empty() { Ok(applied) } else { Err(ApplyError::Refused(refusals)) };
             }
         }
         Err(ApplyError::KeptChanging(left))
@@ -61,7 +60,7 @@ impl Ipvs {
         let mut round = Round::default();
         let gives = |step: &&Step| step.gives();
         self.write_steps(&plan.steps().iter().filter(gives).collect::<Vec<_>>(), &mut round)?;
-        let lacking: BTreeSet<_> = round.refusals.iter().map(|refusal| refusal.step.service()).collect();
+        let lacking = std::mem::take(&mut round.lacking);
         let takes = |step: &&Step| !step.gives() && !lacking.contains(&step.service());
         self.write_steps(&plan.steps().iter().filter(takes).collect::<Vec<_>>(), &mut round)?;
         Ok(round)
@@ -71,11 +70,20 @@ impl Ipvs {
         let requests: Vec<_> = steps.iter().map(|step| step.request()).collect();
         let results = self.batch(&requests).map_err(|cause| Error::new(Operation::ListServices, cause))?;
         for (step, result) in steps.iter().zip(results) {
+            if result.is_err() {
+                round.lacking.insert(step.service());
+            }
             match result {
                 Ok(()) => round.writes += 1,
                 // The next look at the table shows what became of it.
-                Err(failure) if step.is_overtaken(&failure) => {}
+                Err(failure) if step.is_overtaken(&failure) => {
+                    // To a service that was refused nothing can be added.
+                    round.overtaken += usize::from(!round.not_made.contains(&step.service()));
+                }
                 Err(failure) => {
+                    if let Step::AddService(service) = step {
+                        round.not_made.insert(service.id());
+                    }
                     let error = Error::new(step.operation(), Cause::from(failure));
                     round.refusals.push(Refusal { step: (*step).clone(), error });
                 }
@@ -160,7 +168,20 @@ impl std::error::Error for ApplyError {
 #[derive(Debug, Default)]
 struct Round {
     writes: usize,
+    /// Writes that somebody else, or what a list did not show, came before.
+    overtaken: usize,
+    /// Services of which a write failed, whatever the reason.
+    lacking: BTreeSet<ServiceId>,
+    /// Services that could not be added.
+    not_made: BTreeSet<ServiceId>,
     refusals: Vec<Refusal>,
+}
+
+impl Round {
+    /// Tells whether nothing differed but what the kernel refuses.
+    fn is_at_rest(&self) -> bool {
+        self.writes == 0 && self.overtaken == 0
+    }
 }
 
 impl Step {
@@ -228,4 +249,4 @@ impl Step {
 /// Looks in a row at which nothing differs, until that is believed.
 const AGREEMENTS: u32 = 2;
 /// Looks until it is given up. Each but the last two shows what somebody else has changed since the one before.
-const READS_MAX: u32 = 10;
+const READS_MAX: usize = 10;

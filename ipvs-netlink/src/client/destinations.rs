@@ -87,7 +87,8 @@ impl Ipvs {
             .map_err(|cause| Error::new(Operation::AddDestination(*service, destination.address()), cause))
     }
 
-    /// Removes a destination. Its connections end where they are: their packets are no longer forwarded. To let them end by
+    /// Removes a destination, by the address that the service has it under: that of direct routing and tunnels has the
+    /// service's port, see [`Destination::of_service`]. Its connections end where they are: their packets are no longer forwarded. To let them end by
     /// themselves, see [`Drain`](crate::Drain).
     ///
     /// # Errors

@@ -3,10 +3,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use nix::errno::Errno;
+
 use super::{Change, DestinationEntry, Ipvs};
 use crate::{
     error::{Error, Operation},
-    service::ServiceId,
+    service::{ServiceId, plain},
     stats::Connections,
 };
 
@@ -15,6 +17,9 @@ use crate::{
 ///
 /// It waits for nothing itself: [`poll`](Self::poll) says when to be called next. Whoever drops it leaves the destination
 /// with weight 0.
+///
+/// Who brings the table to a desired one meanwhile ([`Ipvs::apply`]) names the destination in it with weight 0 until it is
+/// over: with another weight it is revived, and without it it is removed at once, with its connections.
 ///
 /// ```no_run
 /// # use std::{thread, time::{Duration, Instant}};
@@ -81,15 +86,17 @@ impl Drain {
     ///
     /// # Errors
     ///
-    /// [`NoSuchDestination`](crate::ErrorKind::NoSuchDestination).
+    /// [`NoSuchService`](crate::ErrorKind::NoSuchService); [`NoSuchDestination`](crate::ErrorKind::NoSuchDestination).
     pub fn start(
         ipvs: &mut Ipvs,
         service: &ServiceId,
         address: SocketAddr,
         deadline: Instant,
     ) -> Result<Self, Error> {
-        let no_such = || Error::new(Operation::EditDestination(*service, address), nix::errno::Errno::ENOENT);
-        let entry = find(ipvs, service, address)?.ok_or_else(no_such)?;
+        let Some(entry) = find(ipvs, service, address)? else {
+            let missing = if ipvs.service(service)?.is_some() { Errno::ENOENT } else { Errno::ESRCH };
+            return Err(Error::new(Operation::EditDestination(*service, address), missing));
+        };
         ipvs.edit_destination(service, &entry.destination.quiesced())?;
         Ok(Self { service: *service, address, weight: entry.destination.weight(), deadline })
     }
@@ -138,14 +145,22 @@ impl Drain {
     }
 }
 
+/// Finds a destination. A list that is read while others remove some may lack it: it takes two to say that it is gone.
 fn find(
     ipvs: &mut Ipvs,
     service: &ServiceId,
     address: SocketAddr,
 ) -> Result<Option<DestinationEntry>, Error> {
-    let list = ipvs.destinations(service)?;
-    Ok(list.into_iter().find(|entry| entry.destination.address() == address))
+    let address = plain(address);
+    for _ in 0..LOOKS {
+        let mut list = ipvs.destinations(service)?.into_iter();
+        if let Some(entry) = list.find(|entry| entry.destination.address() == address) {
+            return Ok(Some(entry));
+        }
+    }
+    Ok(None)
 }
 
 /// Connections end at any time, and nobody is waiting.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
+const LOOKS: u32 = 2;

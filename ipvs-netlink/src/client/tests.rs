@@ -1,6 +1,6 @@
 //! Against a kernel that answers as it is told.
 
-use std::{os::unix::net::UnixDatagram, thread};
+use std::{os::unix::net::UnixDatagram, thread, time::Instant};
 
 use kernel_netlink::{Envelope, Messages, Writer};
 use lab::written::{attribute_bytes, message_bytes, ne16, ne32};
@@ -121,6 +121,119 @@ fn who_undoes_it_each_time_is_not_fought_for_ever() {
         error.to_string(),
         "cannot bring the table to rest: another program keeps changing it, 1 difference is left"
     );
+}
+
+#[test]
+fn nothing_is_taken_from_a_service_in_which_somebody_else_was_quicker() {
+    let [old, new] = ["10.0.0.1:80", "10.0.0.2:80"].map(destination);
+    let idle = new.with_weight(0).unwrap();
+    let (mut ipvs, _kernel) = scripted(&[
+        family(1, 28),
+        services(2),
+        destinations(3, &[old]),
+        // It is there by now, and who knows with which weight.
+        refusal(4, libc::EEXIST),
+        services(5),
+        destinations(6, &[old, idle]),
+        refusal(7, 0),
+        refusal(8, 0),
+        services(9),
+        destinations(10, &[new]),
+        services(11),
+        destinations(12, &[new]),
+    ]);
+
+    let applied = ipvs.apply(&desired(&[new]), |_| true).unwrap();
+
+    assert_eq!((applied.writes, applied.reads), (2, 4));
+}
+
+#[test]
+fn what_is_refused_does_not_keep_from_looking_twice() {
+    let [hidden, bad] = ["10.0.0.1:80", "10.0.0.2:80"].map(destination);
+    let light = vec![hidden.with_weight(0).unwrap()];
+    let done = vec![hidden];
+    let refused = |sequence| refusal(sequence, libc::EINVAL);
+    let (mut ipvs, kernel) = scripted(&[
+        family(1, 28),
+        services(2),
+        destinations(3, &[]),
+        [refusal(4, libc::EEXIST), refused(5)].concat(),
+        services(6),
+        destinations(7, &light),
+        refused(9),
+        services(10),
+        destinations(11, &done),
+        refused(12),
+        services(13),
+        destinations(14, &done),
+        refused(15),
+    ]);
+
+    let error = ipvs.apply(&desired(&[hidden, bad]), |_| true).unwrap_err();
+
+    let ApplyError::Refused(refusals) = error else { panic!("{error}") };
+    assert_eq!(refusals.len(), 1);
+    assert_eq!(asked(&kernel).len(), 15);
+}
+
+#[test]
+fn what_a_refused_service_lacks_is_no_reason_to_look_for_ever() {
+    let answers = |first| {
+        [
+            list(first, &[]),
+            [refusal(first + 1, libc::ENOENT), refusal(first + 2, libc::ESRCH)].concat(),
+            family(first + 3, 28),
+        ]
+    };
+    let (mut ipvs, kernel) = scripted(&[&[family(1, 28)][..], &answers(2), &answers(6)].concat());
+
+    let error = ipvs.apply(&desired(&[destination("10.0.0.1:80")]), |_| true).unwrap_err();
+
+    assert!(matches!(&error, ApplyError::Refused(refusals) if refusals.len() == 1), "{error}");
+    assert_eq!(asked(&kernel).len(), 9);
+}
+
+#[test]
+fn a_last_look_that_agrees_is_followed_by_another() {
+    let wanted = vec![destination("10.0.0.1:80")];
+    let mut answers = vec![family(1, 28)];
+    for turn in 0..READS - 1 {
+        let first = 2 + 3 * turn;
+        answers.extend([services(first), destinations(first + 1, &[]), refusal(first + 2, 0)]);
+    }
+    let last = 2 + 3 * (READS - 1);
+    for first in [last, last + 2] {
+        answers.extend([services(first), destinations(first + 1, &wanted)]);
+    }
+    let (mut ipvs, _kernel) = scripted(&answers);
+
+    let applied = ipvs.apply(&desired(&wanted), |_| true).unwrap();
+
+    assert_eq!((applied.writes, applied.reads), (9, 11));
+}
+
+#[test]
+fn a_destination_that_one_list_lacks_is_not_gone() {
+    let server = destination("10.0.0.1:80");
+    let quiesced = vec![server.with_weight(0).unwrap()];
+    let (mut ipvs, _kernel) = scripted(&[
+        family(1, 28),
+        destinations(2, &[]),
+        destinations(3, &[server]),
+        refusal(4, 0),
+        destinations(5, &[]),
+        destinations(6, &quiesced),
+        refusal(7, 0),
+        destinations(8, &[]),
+        destinations(9, &[]),
+    ]);
+    let now = Instant::now();
+
+    let mut drain = Drain::start(&mut ipvs, &service().id(), server.address(), now).unwrap();
+
+    assert_eq!(drain.poll(&mut ipvs, now).unwrap(), Draining::Over(Ending::Drained));
+    assert_eq!(drain.poll(&mut ipvs, now).unwrap(), Draining::Over(Ending::Gone));
 }
 
 fn service() -> Service {

@@ -20,7 +20,7 @@ pub enum ConfigError {
         number: u16,
     },
     /// A service's address that no packet is sent to.
-    #[error("{address} cannot be the address of a service: it is not a unicast address")]
+    #[error("{address} cannot be the address of a service: it is {}", why_not(*address))]
     ServiceAddress {
         /// The address.
         address: IpAddr,
@@ -155,4 +155,11 @@ pub enum ConfigError {
         /// The address.
         group: IpAddr,
     },
+}
+
+fn why_not(address: IpAddr) -> String {
+    match address.to_canonical() {
+        other if other == address => "not a unicast address".into(),
+        other => format!("what sockets of IPv6 call {other}"),
+    }
 }

@@ -73,7 +73,8 @@ fn refused_destination(service: &ServiceId, address: SocketAddr) -> String {
         // inet_addr_type() is asked in the namespace that the table is in.
         "invalid argument (is it the address of a host, as this host's routes see it?)".into()
     } else {
-        "a destination of the other version of IP cannot be while a sync daemon runs".into()
+        "a destination of the other version of IP takes a tunnel, and cannot be while a sync daemon runs"
+            .into()
     }
 }
 

@@ -29,14 +29,19 @@ impl ServiceId {
     ///
     /// # Errors
     ///
-    /// An unspecified, multicast or broadcast address; a protocol that IPVS does not balance ([`Protocol::Other`]). The
+    /// An unspecified, multicast or broadcast address, or an IPv4 address in IPv6's clothes; a protocol that IPVS does not balance ([`Protocol::Other`]). The
     /// kernel accepts these and never finds a packet for them.
     pub fn new(protocol: Protocol, address: SocketAddr) -> Result<Self, ConfigError> {
         if let Protocol::Other(number) = protocol {
             return Err(ConfigError::Protocol { number });
         }
         let ip = address.ip();
-        if ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST) {
+        // Of IPv4 in IPv6's clothes, `to_canonical` is the one that clients send to.
+        if ip.is_unspecified()
+            || ip.is_multicast()
+            || ip == IpAddr::V4(Ipv4Addr::BROADCAST)
+            || ip != ip.to_canonical()
+        {
             return Err(ConfigError::ServiceAddress { address: ip });
         }
         Ok(Self::from_kernel(protocol, address))

@@ -12,7 +12,7 @@ use crate::error::ConfigError;
 pub struct Persistence {
     /// Seconds.
     timeout: u32,
-    /// `None` until the version of IP is known: each client by itself.
+    /// `None` where each client is by itself, also where a service or the kernel says so in the terms of its version of IP.
     granularity: Option<Granularity>,
 }
 
@@ -48,20 +48,26 @@ impl Persistence {
     }
 
     pub(crate) fn from_kernel(timeout: u32, granularity: Granularity) -> Self {
-        Self { timeout, granularity: Some(granularity) }
+        Self { timeout, granularity: Some(granularity) }.plain()
     }
 
     pub(crate) fn seconds(&self) -> u32 {
         self.timeout
     }
 
-    /// Has the granularity that the kernel would show.
+    /// Checks that the granularity is one of the version of IP.
     pub(super) fn of_family(self, family: Family) -> Result<Self, ConfigError> {
-        let granularity = self.granularity.unwrap_or(Granularity::host(family));
-        if granularity.family() != family {
-            return Err(ConfigError::GranularityFamily { granularity, family });
+        match self.granularity {
+            Some(granularity) if granularity.family() != family => {
+                Err(ConfigError::GranularityFamily { granularity, family })
+            }
+            Some(_) | None => Ok(self.plain()),
         }
-        Ok(self.granularity(granularity))
+    }
+
+    /// Says in one way only that each client is by itself, so that equal ones are equal.
+    fn plain(self) -> Self {
+        Self { granularity: self.network(), ..self }
     }
 }
 
@@ -153,3 +159,28 @@ impl fmt::Display for Granularity {
 
 /// 31 days: in jiffies it still fits into the kernel's 32 bits.
 const TIMEOUT_MAX: u32 = 31 * 24 * 60 * 60;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Service, ServiceId};
+
+    #[test]
+    fn a_service_has_the_persistence_that_it_was_given() {
+        let seconds = Persistence::new(Duration::from_secs(300)).unwrap();
+        let of = |id: &str, persistence| {
+            let service = Service::builder(id.parse::<ServiceId>().unwrap()).persistence(persistence).build();
+            service.map(|service| service.persistence())
+        };
+
+        assert_eq!(of("-f 1", seconds), Ok(Some(seconds)));
+        assert_eq!(of("-f 1 -6", seconds), Ok(Some(seconds)));
+        assert_eq!(of("-f 1 -6", seconds.granularity(Granularity::host(Family::V6))), Ok(Some(seconds)));
+        assert_eq!(Persistence::from_kernel(300, Granularity::host(Family::V4)), seconds);
+        let network = seconds.granularity(Granularity::prefix(64).unwrap());
+        assert_eq!(of("-f 1 -6", network), Ok(Some(network)));
+        for (id, other) in [("-f 1", Family::V6), ("-f 1 -6", Family::V4)] {
+            assert!(of(id, seconds.granularity(Granularity::host(other))).is_err(), "{id}");
+        }
+    }
+}

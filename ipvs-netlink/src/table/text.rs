@@ -179,13 +179,18 @@ fn destination(
 }
 
 fn forwarding(arguments: &mut Arguments<'_>) -> Result<Option<Forwarding>, ParseError> {
-    let direct = arguments.take(Opt::DirectRouting).map(|argument| (argument, Forwarding::DirectRouting));
-    let masquerade = arguments.take(Opt::Masquerade).map(|argument| (argument, Forwarding::Masquerade));
+    let plain = [
+        (Opt::DirectRouting, Forwarding::DirectRouting),
+        (Opt::Masquerade, Forwarding::Masquerade),
+        (Opt::Local, Forwarding::Local),
+        (Opt::Bypass, Forwarding::Bypass),
+    ]
+    .map(|(opt, forwarding)| Some((arguments.take(opt)?, forwarding)));
     let tunnel = match arguments.take(Opt::Tunnel) {
         Some(argument) => Some((argument, Forwarding::Tunnel(values::tunnel(arguments)?))),
         None => None,
     };
-    let mut given = [direct, masquerade, tunnel].into_iter().flatten();
+    let mut given = plain.into_iter().chain([tunnel]).flatten();
     match (given.next(), given.next()) {
         (_, Some((argument, _))) => Err(argument.error(Problem::Twice)),
         (first, None) => Ok(first.map(|(_, forwarding)| forwarding)),

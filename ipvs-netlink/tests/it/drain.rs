@@ -32,6 +32,10 @@ pub(crate) fn it_ends_when_somebody_else_ends_it() {
     kernel.ipvs.remove_service(&service).unwrap();
     assert_eq!(drain.poll(&mut kernel.ipvs, now).unwrap(), Draining::Over(Ending::Gone));
     let error = Drain::start(&mut kernel.ipvs, &service, server, now).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NoSuchService);
+
+    kernel.make("-A -t 192.0.2.1:80 -s rr\n");
+    let error = Drain::start(&mut kernel.ipvs, &service, server, now).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NoSuchDestination);
 }
 

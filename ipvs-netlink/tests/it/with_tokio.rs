@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use ipvs_netlink::{Ending, tokio::Ipvs};
 
-use crate::support::{Kernel, address, id, service};
+use crate::support::{Kernel, address, destination, id, service};
 
 pub(crate) fn calls_are_made_while_other_tasks_run() {
     let Kernel { ipvs, _loaded: _held } = Kernel::new();
@@ -19,12 +19,19 @@ pub(crate) fn calls_are_made_while_other_tasks_run() {
 }
 
 pub(crate) fn a_drain_is_waited_for() {
-    let Kernel { ipvs, _loaded: _held } = Kernel::with("-A -f 1 -s rr\n-a -f 1 -r 10.0.0.1:0 -g\n");
+    let Kernel { ipvs, _loaded: _held } = Kernel::with("-A -f 1 -s rr\n");
     let ipvs = Ipvs::new(ipvs);
 
-    let ending = runtime().block_on(ipvs.drain(id("-f 1"), address("10.0.0.1:0"), Duration::from_secs(60)));
+    for limit in [Duration::from_secs(60), Duration::MAX] {
+        let ending = runtime().block_on(async {
+            ipvs.run(|ipvs| ipvs.put_destination(&id("-f 1"), &destination("-r 10.0.0.1:0 -g")))
+                .await
+                .unwrap();
+            ipvs.drain(id("-f 1"), address("10.0.0.1:0"), limit).await
+        });
 
-    assert_eq!(ending.unwrap(), Ending::Drained);
+        assert_eq!(ending.unwrap(), Ending::Drained);
+    }
 }
 
 fn runtime() -> tokio::runtime::Runtime {

@@ -25,6 +25,8 @@ pub(super) enum Opt {
     DirectRouting,
     Tunnel,
     Masquerade,
+    Local,
+    Bypass,
     Weight,
     Upper,
     Lower,
@@ -203,6 +205,9 @@ const OPTIONS: &[(Opt, Option<char>, &str, Values)] = &[
     (Opt::DirectRouting, Some('g'), "gatewaying", Values::None),
     (Opt::Tunnel, Some('i'), "ipip", Values::None),
     (Opt::Masquerade, Some('m'), "masquerading", Values::None),
+    // Ours: `ipvsadm` has none for what it does not make.
+    (Opt::Local, None, "local", Values::None),
+    (Opt::Bypass, None, "bypass", Values::None),
     (Opt::Weight, Some('w'), "weight", Values::One),
     (Opt::Upper, Some('x'), "u-threshold", Values::One),
     (Opt::Lower, Some('y'), "l-threshold", Values::One),

@@ -37,7 +37,8 @@ pub(crate) fn main() -> ExitCode {
     match apply(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            // One for each refusal.
+            error.to_string().lines().for_each(|line| eprintln!("error: {line}"));
             ExitCode::FAILURE
         }
     }

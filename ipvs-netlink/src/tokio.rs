@@ -35,7 +35,7 @@ impl Ipvs {
     ///
     /// # Panics
     ///
-    /// As the closure does; outside of a tokio runtime.
+    /// As the closure does; outside of a tokio runtime, and when that is shut down meanwhile.
     pub async fn run<T: Send + 'static>(
         &self,
         calls: impl FnOnce(&mut crate::Ipvs) -> T + Send + 'static,

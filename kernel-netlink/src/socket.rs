@@ -34,6 +34,7 @@ impl RequestSocket {
         {
             set_option(&socket, libc::SOL_NETLINK, option, value).or_else(accept_an_old_kernel)?;
         }
+        make_room(&socket)?;
         // A connected netlink socket takes messages from its peer alone: here from the kernel, not from other processes.
         connect(socket.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
         Ok(Self::over(socket))
@@ -216,6 +217,20 @@ pub fn open(protocol: i32) -> io::Result<OwnedFd> {
     Ok(Socket::new(Domain::from(libc::AF_NETLINK), kind, Some(Protocol::from(protocol)))?.into())
 }
 
+/// Has a batch and its answers fit into the socket's buffers, whatever the system gives by default.
+fn make_room(socket: &OwnedFd) -> io::Result<()> {
+    let room = [
+        (libc::SO_SNDBUF, libc::SO_SNDBUFFORCE, SEND_ROOM),
+        (libc::SO_RCVBUF, libc::SO_RCVBUFFORCE, RECEIVE_ROOM),
+    ];
+    for (option, beyond_limits, bytes) in room {
+        // Without CAP_NET_ADMIN up to the system's limit, which is enough unless somebody has lowered that too.
+        set_option(socket, libc::SOL_SOCKET, beyond_limits, bytes)
+            .or_else(|_| set_option(socket, libc::SOL_SOCKET, option, bytes))?;
+    }
+    Ok(())
+}
+
 /// Sets a socket option that holds an int.
 fn set_option(socket: &impl AsFd, level: i32, option: i32, value: i32) -> io::Result<()> {
     let length = size_of::<i32>() as libc::socklen_t;
@@ -281,6 +296,10 @@ pub const BUFFER_LEN: usize = 64 * 1024;
 pub const AT_ONCE: usize = 100;
 /// Bytes after which no more requests are put into a system call: far less than a send buffer takes.
 const ENOUGH: usize = 32 * 1024;
+/// For one such system call, with what the kernel counts for itself.
+const SEND_ROOM: i32 = 128 * 1024;
+/// For the answers to it, if all of the requests fail and come back whole.
+const RECEIVE_ROOM: i32 = 512 * 1024;
 /// linux/netlink.h.
 const NETLINK_GET_STRICT_CHK: i32 = 12;
 
@@ -289,8 +308,19 @@ mod tests {
     use std::os::unix::net::UnixDatagram;
 
     use lab::written::{message_bytes, ne32};
+    use nix::sys::socket::{getsockopt, sockopt};
 
     use super::*;
+
+    #[test]
+    fn a_batch_and_its_answers_have_room_whatever_the_default() {
+        let socket = RequestSocket::open(libc::NETLINK_ROUTE).unwrap();
+        let sent = getsockopt(&socket.socket, sockopt::SndBuf).unwrap();
+        let received = getsockopt(&socket.socket, sockopt::RcvBuf).unwrap();
+        // What the kernel tells is twice what counts; an ordinary user may get less than was asked for.
+        assert!(sent >= 2 * ENOUGH, "{sent}");
+        assert!(received >= AT_ONCE * 2048, "{received}");
+    }
 
     #[test]
     fn a_list_that_is_not_understood_is_read_to_its_end() {

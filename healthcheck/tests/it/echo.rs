@@ -15,23 +15,30 @@ fn host(ip: impl Into<IpAddr>) -> SocketAddr {
     SocketAddr::new(ip.into(), 0)
 }
 
-/// Allows ping sockets to everybody in this namespace, or to nobody: then root has raw ones.
-fn allow(range: &str) {
-    fs::write("/proc/sys/net/ipv4/ping_group_range", range).unwrap();
+/// Who may open ping sockets; where nobody may, root has raw ones.
+#[derive(Clone, Copy, Debug)]
+enum Pingers {
+    /// As a namespace is made.
+    Nobody,
+    Everybody,
 }
 
-const EVERYBODY: &str = "0 2147483647";
-const NOBODY: &str = "1 0";
+fn allow(who: Pingers) {
+    let Pingers::Everybody = who else { return };
+    let set = |range| fs::write("/proc/sys/net/ipv4/ping_group_range", range);
+    // Of an ordinary user's namespace everybody is group 0, and there are no others to be named.
+    set("0 2147483647").or_else(|_| set("0 0")).unwrap();
+}
 
 pub(crate) fn a_host_that_answers_passes_over_ipv4_and_ipv6() {
     Namespace::current().unwrap().enable_ipv6("lo").unwrap();
-    for range in [EVERYBODY, NOBODY] {
-        allow(range);
+    for who in [Pingers::Nobody, Pingers::Everybody] {
+        allow(who);
         for ip in [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()] {
             for length in [8, 56, 1000, 30_000] {
                 let outcome = run(Check::new(host(ip), Echo::with_payload(length)).timeout(PATIENCE)).outcome;
 
-                assert_eq!(outcome.verdict, Verdict::Pass, "{ip}, {length} bytes, {range}: {outcome:?}");
+                assert_eq!(outcome.verdict, Verdict::Pass, "{ip}, {length} bytes, {who:?}: {outcome:?}");
             }
         }
     }
@@ -40,8 +47,8 @@ pub(crate) fn a_host_that_answers_passes_over_ipv4_and_ipv6() {
 pub(crate) fn a_host_that_is_not_there_fails() {
     let mut lan = Lan::new().unwrap();
     lan.attach(&Namespace::current().unwrap(), "checker", Ipv4Addr::new(10, 0, 0, 1), 24).unwrap();
-    for range in [EVERYBODY, NOBODY] {
-        allow(range);
+    for who in [Pingers::Nobody, Pingers::Everybody] {
+        allow(who);
         let silence =
             run(Check::new(host([10, 0, 0, 9]), Echo::new()).timeout(Duration::from_millis(200))).outcome;
         let unreachable = run(Check::new(host([192, 0, 2, 1]), Echo::new())).outcome;
@@ -57,8 +64,8 @@ pub(crate) fn fault_8_a_thousand_hosts_share_one_socket() {
     if !is_alone("echo::fault_8_a_thousand_hosts_share_one_socket") {
         return;
     }
-    for range in [EVERYBODY, NOBODY] {
-        allow(range);
+    for who in [Pingers::Nobody, Pingers::Everybody] {
+        allow(who);
         let before = fs::read_dir("/proc/self/fd").unwrap().count();
         let mut engine = engine();
         for number in 0..1000_u16 {
@@ -74,12 +81,12 @@ pub(crate) fn fault_8_a_thousand_hosts_share_one_socket() {
         }
 
         // The event loop, its timer, and one socket.
-        assert_eq!(fs::read_dir("/proc/self/fd").unwrap().count() - before, 3, "{range}");
+        assert_eq!(fs::read_dir("/proc/self/fd").unwrap().count() - before, 3, "{who:?}");
     }
 }
 
 pub(crate) fn fault_8_sequence_numbers_come_round() {
-    allow(EVERYBODY);
+    allow(Pingers::Everybody);
     let mut lan = Lan::new().unwrap();
     lan.attach(&Namespace::current().unwrap(), "checker", Ipv4Addr::new(10, 0, 0, 1), 24).unwrap();
     let mut engine = engine();
@@ -108,7 +115,7 @@ pub(crate) fn fault_8_sequence_numbers_come_round() {
 }
 
 pub(crate) fn where_pings_are_forbidden_the_outcome_says_what_would_help() {
-    allow(NOBODY);
+    allow(Pingers::Nobody);
     let outcome = without_capabilities(|| run(Check::new(host([127, 0, 0, 1]), Echo::new())).outcome);
 
     assert_eq!((outcome.verdict, outcome.cause.layer), (Verdict::Inconclusive, Layer::Local));

@@ -65,6 +65,8 @@ impl Child {
                 let output = Some(File::from(output));
                 Ok(Self { pid, pidfd, output, tail: Vec::new(), stage: Stage::InTime })
             }
+            // It has ended, and somebody else has taken its status: its number may be another's by now.
+            Err(errno @ Errno::ESRCH) => Err(lost(errno)),
             Err(errno) => {
                 // It has hardly begun; nothing of it is to stay.
                 let _ = killpg(pid, Signal::SIGKILL);

@@ -268,7 +268,7 @@ mod tests {
     fn what_cannot_be_understood_is_an_error() {
         for (answer, kind) in [
             (vec![1, 2, 3], ErrorKind::Malformed),
-            (message_bytes(RTM_NEWADDR, MULTI, 1, &[2, 24]), ErrorKind::Malformed),
+            ([message_bytes(RTM_NEWADDR, MULTI, 1, &[2, 24]), end(1)].concat(), ErrorKind::Malformed),
             (vec![0; BUFFER_LEN + 1], ErrorKind::TooLong),
         ] {
             let (mut netlink, _kernel) = scripted(&[answer]);

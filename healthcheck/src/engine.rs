@@ -123,9 +123,17 @@ pub struct Engine {
     ready: Ready,
     /// When the last turn began.
     looked: Time,
+    gap: Gap,
     /// What the timer is set to.
     alarm: Option<Duration>,
     stats: Stats,
+}
+
+/// The last time for which nobody looked, as long as there are runs that have not been told of it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Gap {
+    until: Time,
+    length: Duration,
 }
 
 /// What the event loop has told, and how much of it has been looked at.
@@ -158,6 +166,7 @@ impl Engine {
             events: VecDeque::new(),
             ready: Ready { events: vec![EpollEvent::empty(); READY_LEN].into(), next: 0, end: 0 },
             looked: Time::default(),
+            gap: Gap::default(),
             alarm: None,
             stats: Stats::default(),
         })

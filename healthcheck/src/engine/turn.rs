@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use nix::sys::epoll::EpollTimeout;
 
 use super::{
-    CheckId, Engine, Event,
+    CheckId, Engine, Event, Gap,
     check::Work,
     table::{Doing, HeldUp, Run, State},
     time::Time,
@@ -81,17 +81,26 @@ impl Engine {
     /// before deadlines.
     pub fn turn(&mut self, now: Instant, budget: Budget) -> Turn {
         let now = self.clock.begin_turn(now);
-        let gap = now.since(self.looked);
-        self.looked = self.looked.max(now);
+        self.note_gap(now);
         self.stats.turns += 1;
         let half = budget.steps / 2;
         self.look_at_sockets(&mut Allowance::new(half, budget.time / 2));
         let mut allowance = Allowance::new(budget.steps - half, budget.time / 2);
         self.start_those_who_wait(&mut allowance);
-        let is_rest_due = self.do_what_is_due(now, gap, &mut allowance);
+        let is_rest_due = self.do_what_is_due(now, &mut allowance);
         self.alarm = self.alarm.filter(|alarm| *alarm > self.clock.alarm(now));
         self.set_alarm();
         if is_rest_due || self.has_more() { Turn::Unfinished } else { Turn::Finished }
+    }
+
+    /// Notes for how long nobody has looked. It holds for all that was due meanwhile, also for those that this turn does not come to.
+    fn note_gap(&mut self, now: Time) {
+        let gap = now.since(self.looked);
+        self.looked = self.looked.max(now);
+        let is_past = self.agenda.earliest().is_none_or(|(time, _)| time > self.gap.until);
+        if is_past || gap >= self.gap.length {
+            self.gap = Gap { until: now, length: gap };
+        }
     }
 
     fn look_at_sockets(&mut self, allowance: &mut Allowance) {
@@ -151,7 +160,7 @@ impl Engine {
     }
 
     /// Returns whether there is more.
-    fn do_what_is_due(&mut self, now: Time, gap: Duration, allowance: &mut Allowance) -> bool {
+    fn do_what_is_due(&mut self, now: Time, allowance: &mut Allowance) -> bool {
         while let Some((time, index)) = self.agenda.earliest() {
             if time > now {
                 return false;
@@ -167,6 +176,7 @@ impl Engine {
         false
     }
 
+                let gap = if time <= self.gap.until { self.gap.length } else { Duration::ZERO };
     /// The moment that the check has in the agenda has come.
     fn meet(&mut self, check: CheckId, gap: Duration) {
         let Some(slot) = self.table.get_mut(check) else { return };

@@ -45,6 +45,20 @@ pub(crate) fn a_timeout_that_a_late_loop_sees_says_nothing() {
     assert_eq!((engine.stats().held_up, engine.stats().timed_out), (1, 0));
 }
 
+pub(crate) fn a_late_loop_excuses_also_those_whom_it_sees_in_a_later_turn() {
+    let (_listener, address) = listener();
+    let mut engine = engine();
+    for _ in 0..10 {
+        start(&mut engine, Check::new(address, asking()).timeout(TIMEOUT));
+    }
+    let start = Instant::now();
+    while engine.turn(start, Budget::default()) == Turn::Unfinished {}
+
+    while engine.turn(start + TIMEOUT * 3, Budget::default().steps(4)) == Turn::Unfinished {}
+
+    assert_eq!((engine.stats().held_up, engine.stats().timed_out), (10, 0));
+}
+
 pub(crate) fn a_loop_that_stood_still_before_the_deadline_was_late_too() {
     let (mut engine, _listener, start) = on_its_way(asking());
     let step = TIMEOUT / 16;

@@ -56,6 +56,7 @@ fn main() -> std::process::ExitCode {
         held_up::an_answer_that_came_while_the_loop_stood_still_counts,
         held_up::a_loop_that_is_in_time_sees_failures,
         held_up::a_thread_that_really_stood_still_is_excused,
+        held_up::a_late_loop_excuses_also_those_whom_it_sees_in_a_later_turn,
         local::without_descriptors_nothing_is_said_of_the_target,
         local::a_source_that_is_not_ours_is_this_hosts_failure,
         local::an_interface_that_is_not_there_is_this_hosts_failure,

@@ -138,7 +138,8 @@ impl Engine {
 
     fn look_at(&mut self, token: Token, allowance: &mut Allowance) {
         match token {
-            Token::Timer => {}
+            // It tells once, and the caller's clock may not be there yet.
+            Token::Timer => self.alarm = None,
             Token::Check(check) => self.advance(check),
             Token::Orphan => self.orphans.retain_mut(|orphan| orphan.reap().is_none()),
             // What is left unread is told again. Many for a step: a reply that waits may be one that the next has no room for.

@@ -45,6 +45,7 @@ fn main() -> std::process::ExitCode {
         schedule::a_check_that_is_removed_says_nothing_any_more,
         schedule::a_check_that_is_cancelled_does_not_start,
         schedule::a_removed_check_is_not_mistaken_for_its_successor,
+        schedule::what_is_due_by_the_timer_but_not_by_the_callers_clock_is_told_again,
         schedule::an_alarm_is_told_when_it_is_due,
         schedule::starts_are_spread_evenly,
         schedule::a_turn_does_no_more_than_its_budget_and_the_descriptor_tells_of_the_rest,

@@ -171,6 +171,20 @@ pub(crate) fn a_removed_check_is_not_mistaken_for_its_successor() {
     let first = engine.add(Check::new(address, Tcp::connect())).unwrap();
     engine.remove(first);
     let second = engine.add(Check::new(address, Tcp::connect())).unwrap();
+pub(crate) fn what_is_due_by_the_timer_but_not_by_the_callers_clock_is_told_again() {
+    let (_listener, address) = silent();
+    let mut engine = engine();
+    let check = engine.add(Check::new(address, Tcp::connect())).unwrap();
+    engine.schedule(check, Instant::now() + Duration::from_millis(20));
+
+    // As if taken before the wait.
+    let early = Instant::now();
+    engine.wait(None).unwrap();
+    engine.turn(early, Budget::default());
+
+    assert_eq!(ended(&mut engine).check, check);
+}
+
 
     assert_eq!(first.index(), second.index());
     assert_ne!(first, second);

@@ -25,6 +25,8 @@ pub(super) struct Slot {
     pub(super) class: Option<Class>,
     pub(super) timeout: Duration,
     pub(super) state: State,
+    /// Whether it stands in the line of its class, though it may want nothing there any more.
+    pub(super) is_in_line: bool,
 }
 
 #[derive(Debug)]
@@ -74,11 +76,18 @@ impl Table {
         if let Some(index) = self.free.pop()
             && let Some(slot) = self.slots.get_mut(index as usize)
         {
-            *slot = Slot { generation: slot.generation, work, class, timeout, state: State::Idle };
+            *slot = Slot {
+                generation: slot.generation,
+                work,
+                class,
+                timeout,
+                state: State::Idle,
+                is_in_line: false,
+            };
             return Some(CheckId { index, generation: slot.generation });
         }
         let index = u32::try_from(self.slots.len()).ok().filter(|index| *index < u32::MAX)?;
-        self.slots.push(Slot { generation: 1, work, class, timeout, state: State::Idle });
+        self.slots.push(Slot { generation: 1, work, class, timeout, state: State::Idle, is_in_line: false });
         Some(CheckId { index, generation: 1 })
     }
 

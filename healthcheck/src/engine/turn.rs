@@ -150,12 +150,17 @@ impl Engine {
     fn start_those_who_wait(&mut self, allowance: &mut Allowance) {
         while self.lines.has_next() && allowance.take() {
             let Some((class, check)) = self.lines.next() else { return };
-            match self.table.get_mut(check).map(|slot| &slot.state) {
-                Some(State::Waiting(planned)) => {
+            let slot = self.table.get_mut(check);
+            match slot.map(|slot| (&slot.state, &mut slot.is_in_line)) {
+                Some((State::Waiting(planned), is_in_line)) => {
+                    *is_in_line = false;
                     let planned = *planned;
                     self.start(check, planned);
                 }
-                _ => self.lines.leave(class),
+                other => {
+                    other.into_iter().for_each(|(_, is_in_line)| *is_in_line = false);
+                    self.lines.leave(class);
+                }
             }
         }
     }
@@ -171,13 +176,13 @@ impl Engine {
             }
             self.agenda.set(index, None);
             if let Some(check) = self.table.id(index) {
+                let gap = if time <= self.gap.until { self.gap.length } else { Duration::ZERO };
                 self.meet(check, gap);
             }
         }
         false
     }
 
-                let gap = if time <= self.gap.until { self.gap.length } else { Duration::ZERO };
     /// The moment that the check has in the agenda has come.
     fn meet(&mut self, check: CheckId, gap: Duration) {
         let Some(slot) = self.table.get_mut(check) else { return };
@@ -188,8 +193,10 @@ impl Engine {
                     Some(class) if self.lines.enter(class) => self.start(check, planned),
                     Some(class) => {
                         slot.state = State::Waiting(planned);
-                        self.lines.wait(class, check);
-                        self.stats.queued += 1;
+                        if !std::mem::replace(&mut slot.is_in_line, true) {
+                            self.lines.wait(class, check);
+                            self.stats.queued += 1;
+                        }
                     }
                     None => {
                         debug_assert!(matches!(slot.work, Work::Alarm));

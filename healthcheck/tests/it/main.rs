@@ -43,6 +43,7 @@ fn main() -> std::process::ExitCode {
         schedule::no_more_run_at_once_than_may_and_the_first_to_come_is_the_first_to_run,
         schedule::the_time_of_a_run_begins_when_it_starts,
         schedule::a_check_that_is_removed_says_nothing_any_more,
+        schedule::a_check_that_waits_stands_in_line_once,
         schedule::a_check_that_is_cancelled_does_not_start,
         schedule::a_removed_check_is_not_mistaken_for_its_successor,
         schedule::what_is_due_by_the_timer_but_not_by_the_callers_clock_is_told_again,

@@ -132,6 +132,25 @@ pub(crate) fn the_time_of_a_run_begins_when_it_starts() {
     assert_eq!(second.outcome.cause.kind, Kind::TimedOut);
 }
 
+pub(crate) fn a_check_that_waits_stands_in_line_once() {
+    let (_listener, address) = silent();
+    let mut engine = Engine::new(Limits::default().set(Class::Stream, 1)).unwrap();
+    let first = start(&mut engine, hanging(address, Duration::from_millis(200)));
+    let [second, third] = [(); 2].map(|()| start(&mut engine, hanging(address, Duration::from_millis(1))));
+    engine.turn(Instant::now(), Budget::default());
+
+    // It keeps its place, too.
+    for _ in 0..100 {
+        engine.cancel(second);
+        engine.schedule(second, Instant::now());
+        engine.turn(Instant::now(), Budget::default());
+    }
+
+    assert_eq!(engine.stats().queued, 2);
+    assert_eq!([(); 3].map(|()| ended(&mut engine).check), [first, second, third]);
+    assert_eq!(engine.in_flight(Class::Stream), 0);
+}
+
 pub(crate) fn a_check_that_is_removed_says_nothing_any_more() {
     let (_listener, address) = silent();
     let mut engine = Engine::new(Limits::default().set(Class::Stream, 1)).unwrap();

@@ -2,7 +2,7 @@ use std::{
     fs::File,
     io::{self, Read},
     os::{
-        fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd},
+        fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
         unix::process::CommandExt,
     },
     process::{Command, Stdio},
@@ -15,7 +15,6 @@ use nix::{
     sys::{
         epoll::{EpollEvent, EpollFlags},
         signal::{Signal, killpg},
-        wait::{Id, WaitPidFlag, WaitStatus, waitid},
     },
     unistd::{Pid, pipe2},
 };
@@ -41,6 +40,14 @@ pub(super) enum Stage {
     /// Its time is over, and it has been asked to end.
     Asked,
     Killed,
+}
+
+/// How a program has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Status {
+    Exited(i32),
+    /// By the number: real-time signals have no names.
+    Signalled(i32),
 }
 
 impl Child {
@@ -102,33 +109,31 @@ impl Child {
     }
 
     /// Kills what is left of its group and takes its status, if it has ended.
-    pub(super) fn reap(&mut self) -> Option<Result<WaitStatus, Errno>> {
-        let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG;
-        match waitid(Id::PIDFd(self.pidfd.as_fd()), look | WaitPidFlag::WNOWAIT) {
-            Ok(WaitStatus::StillAlive) | Err(Errno::EINTR) => return None,
-            Ok(_) => {}
+    pub(super) fn reap(&mut self) -> Option<Result<Status, Errno>> {
+        match wait(&self.pidfd, libc::WNOWAIT) {
+            Ok(None) | Err(Errno::EINTR) => return None,
+            Ok(Some(_)) => {}
             // Somebody else has taken its status; its number may be another's by now.
             Err(errno) => return Some(Err(errno)),
         }
         self.signal(Signal::SIGKILL);
-        Some(waitid(Id::PIDFd(self.pidfd.as_fd()), look))
+        wait(&self.pidfd, 0).transpose()
     }
 
     /// What its status says, and what it printed.
     pub(super) fn outcome(
         &mut self,
-        status: Result<WaitStatus, Errno>,
+        status: Result<Status, Errno>,
         script: &Script,
         buffer: &mut [u8],
     ) -> (Outcome, Box<[u8]>) {
         self.take_output(buffer);
         let output = std::mem::take(&mut self.tail).into_boxed_slice();
         let outcome = match status {
-            Ok(WaitStatus::Exited(_, status)) => script.exit_map().outcome(status),
-            Ok(WaitStatus::Signaled(_, signal, _)) => {
-                Outcome::failed(Cause::new(Layer::Script, Kind::Signalled, signal as i32))
+            Ok(Status::Exited(status)) => script.exit_map().outcome(status),
+            Ok(Status::Signalled(signal)) => {
+                Outcome::failed(Cause::new(Layer::Script, Kind::Signalled, signal))
             }
-            Ok(_) => lost(Errno::ECHILD),
             Err(errno) => lost(errno),
         };
         if outcome.detail.is_some() {
@@ -201,6 +206,23 @@ fn pidfd_open(pid: Pid) -> nix::Result<OwnedFd> {
         let fd = Errno::result(libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0))?;
         Ok(OwnedFd::from_raw_fd(fd as i32))
     }
+}
+
+/// `waitid(2)` for a program that may still run.
+#[expect(unsafe_code, reason = "nix's call has an error for a program that a real-time signal has ended")]
+fn wait(pidfd: &OwnedFd, flags: i32) -> nix::Result<Option<Status>> {
+    let (pidfd, flags) = (pidfd.as_raw_fd() as libc::id_t, libc::WEXITED | libc::WNOHANG | flags);
+    // SAFETY: all zeroes is a siginfo_t, and the kernel writes no more than one; its fields are those that waitid sets.
+    let (pid, code, status) = unsafe {
+        let mut info = std::mem::zeroed::<libc::siginfo_t>();
+        Errno::result(libc::waitid(libc::P_PIDFD, pidfd, &raw mut info, flags))?;
+        (info.si_pid(), info.si_code, info.si_status())
+    };
+    Ok(match (pid, code) {
+        (0, _) => None,
+        (_, libc::CLD_EXITED) => Some(Status::Exited(status)),
+        (_, _) => Some(Status::Signalled(status)),
+    })
 }
 
 const TAIL_LEN: usize = 4096;

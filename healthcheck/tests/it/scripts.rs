@@ -6,9 +6,16 @@ use std::{
 };
 
 use healthcheck::{
-    Budget, Check, Class, Ended, Engine, Event, ExitMap, Kind, Layer, Limits, Script, Verdict, WeightHint,
+    Budget, Cause, Check, Class, Ended, Engine, Event, ExitMap, Kind, Layer, Limits, Script, Verdict,
+    WeightHint,
 };
-use nix::sys::signal::{SigHandler, Signal, signal};
+use nix::{
+    errno::Errno,
+    sys::{
+        signal::{SigHandler, Signal, signal},
+        wait::{WaitPidFlag, waitpid},
+    },
+};
 
 use crate::support::{PATIENCE, SLACK, ended, engine, eventually, is_alone, processes_with, run, start};
 
@@ -86,6 +93,19 @@ pub(crate) fn a_program_that_ends_by_a_signal_has_failed() {
 
     assert_eq!((outcome.verdict, outcome.cause.kind), (Verdict::Fail, Kind::Signalled));
     assert_eq!(outcome.cause.code, Signal::SIGABRT as i32);
+}
+
+pub(crate) fn a_program_that_ends_by_a_signal_without_a_name_has_failed() {
+    if !is_alone("scripts::a_program_that_ends_by_a_signal_without_a_name_has_failed") {
+        return;
+    }
+
+    let outcome = run_shell("kill -40 $$", ExitMap::Plain).outcome; // a real-time signal
+
+    assert_eq!(outcome.verdict, Verdict::Fail);
+    assert_eq!(outcome.cause, Cause::new(Layer::Script, Kind::Signalled, 40));
+    // Nobody is left whose status was not taken.
+    assert_eq!(waitpid(None, Some(WaitPidFlag::WNOHANG)), Err(Errno::ECHILD));
 }
 
 pub(crate) fn a_program_that_heeds_sigterm_ends_before_the_grace() {

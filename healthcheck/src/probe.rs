@@ -106,7 +106,7 @@ pub trait Probe: fmt::Debug + Send {
     /// These bytes (of a datagram: all of it; of a stream: at least one) arrived.
     fn receive(&mut self, bytes: &[u8]) -> Step;
 
-    /// The other side will send no more.
+    /// The other side will send no more: told once in a conversation. A probe that goes on all the same may still send.
     fn end(&mut self) -> Step;
 
     /// The run broke, before a connection stood or after, or its deadline has passed ([`Kind::TimedOut`](crate::Kind::TimedOut)):

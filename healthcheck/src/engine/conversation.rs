@@ -19,6 +19,8 @@ use crate::{Close, Endpoint, Layer, Outcome, Probe, Step, Transport};
 pub(super) struct Conversation {
     socket: OwnedFd,
     phase: Phase,
+    /// Whether the other side will send no more.
+    has_ended: bool,
     /// What the event loop has been told to look for; empty if it does not know the socket.
     interest: EpollFlags,
 }
@@ -58,7 +60,7 @@ impl Conversation {
             Ok(Connecting::Begun) => Phase::Connecting,
             Err(errno) => return Err(refused(errno, endpoint, probe)),
         };
-        Ok(Self { socket, phase, interest: EpollFlags::empty() })
+        Ok(Self { socket, phase, has_ended: false, interest: EpollFlags::empty() })
     }
 
     /// Goes as far as it can without waiting. For one that is just opened, or of which something may have happened.
@@ -131,8 +133,14 @@ impl Conversation {
                 }
             };
         }
+        if self.has_ended {
+            return None;
+        }
         match recv(self.socket.as_raw_fd(), &mut io.buffer, MsgFlags::empty()) {
-            Ok(0) if probe.transport() == Transport::Stream => Some(probe.end()),
+            Ok(0) if probe.transport() == Transport::Stream => {
+                self.has_ended = true;
+                Some(probe.end())
+            }
             Ok(count) => Some(probe.receive(io.buffer.get(..count).unwrap_or_default())),
             Err(Errno::EAGAIN) => None,
             Err(Errno::EINTR) => Some(Step::Continue),

@@ -47,6 +47,8 @@ pub struct Tls<P> {
     random: u64,
     /// Whether the handshake is over, and the other probe talks.
     is_inside: bool,
+    /// Whether the server has said its farewell, and the other probe was told.
+    has_ended: bool,
     certificate_ends: Option<SystemTime>,
     /// What the probe inside has come to, when its last words are still to be sent.
     result: Option<Outcome>,
@@ -71,6 +73,7 @@ impl<P: Probe> Tls<P> {
             session: None,
             random: 0,
             is_inside: false,
+            has_ended: false,
             certificate_ends: None,
             result: None,
             outgoing: Vec::new(),
@@ -117,6 +120,7 @@ impl<P: Probe> Tls<P> {
                 return self.leave(step);
             };
             step = match session.reader().read(&mut buffer) {
+                Ok(0) if std::mem::replace(&mut self.has_ended, true) => return Step::Continue,
                 Ok(0) => self.inside.end(),
                 Ok(count) => self.inside.receive(buffer.get(..count).unwrap_or_default()),
                 Err(_) => return Step::Continue, // there is no more now
@@ -214,6 +218,7 @@ impl<P: Probe> Probe for Tls<P> {
 
     fn start(&mut self, random: u64) -> Step {
         (self.random, self.is_inside, self.certificate_ends) = (random, false, None);
+        self.has_ended = false;
         (self.session, self.result, self.sent) = (None, None, 0);
         self.outgoing.clear();
         match ClientConnection::new(self.config.client(), self.name.clone()) {
@@ -247,6 +252,8 @@ impl<P: Probe> Probe for Tls<P> {
     fn end(&mut self) -> Step {
         let step = if let Some(outcome) = self.result.take() {
             Step::Done(outcome)
+        } else if self.has_ended {
+            Step::Continue
         } else if self.is_inside {
             self.inside.end()
         } else {

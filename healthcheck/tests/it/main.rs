@@ -53,6 +53,7 @@ fn main() -> std::process::ExitCode {
         schedule::the_engine_can_be_polled_within_another_event_loop,
         schedule::a_probe_may_reopen_and_change_the_transport,
         schedule::a_datagram_that_is_refused_fails,
+        schedule::a_probe_that_goes_on_after_the_end_keeps_nobody_busy,
         held_up::a_timeout_that_a_late_loop_sees_says_nothing,
         held_up::a_loop_that_stood_still_before_the_deadline_was_late_too,
         held_up::an_answer_that_came_while_the_loop_stood_still_counts,

@@ -171,6 +171,20 @@ pub(crate) fn a_check_that_is_removed_says_nothing_any_more() {
     assert_eq!(engine.in_flight(Class::Stream), 0);
 }
 
+pub(crate) fn what_is_due_by_the_timer_but_not_by_the_callers_clock_is_told_again() {
+    let (_listener, address) = silent();
+    let mut engine = engine();
+    let check = engine.add(Check::new(address, Tcp::connect())).unwrap();
+    engine.schedule(check, Instant::now() + Duration::from_millis(20));
+
+    // As if taken before the wait.
+    let early = Instant::now();
+    engine.wait(None).unwrap();
+    engine.turn(early, Budget::default());
+
+    assert_eq!(ended(&mut engine).check, check);
+}
+
 pub(crate) fn a_check_that_is_cancelled_does_not_start() {
     let (_listener, address) = silent();
     let mut engine = engine();
@@ -190,20 +204,6 @@ pub(crate) fn a_removed_check_is_not_mistaken_for_its_successor() {
     let first = engine.add(Check::new(address, Tcp::connect())).unwrap();
     engine.remove(first);
     let second = engine.add(Check::new(address, Tcp::connect())).unwrap();
-pub(crate) fn what_is_due_by_the_timer_but_not_by_the_callers_clock_is_told_again() {
-    let (_listener, address) = silent();
-    let mut engine = engine();
-    let check = engine.add(Check::new(address, Tcp::connect())).unwrap();
-    engine.schedule(check, Instant::now() + Duration::from_millis(20));
-
-    // As if taken before the wait.
-    let early = Instant::now();
-    engine.wait(None).unwrap();
-    engine.turn(early, Budget::default());
-
-    assert_eq!(ended(&mut engine).check, check);
-}
-
 
     assert_eq!(first.index(), second.index());
     assert_ne!(first, second);
@@ -355,6 +355,38 @@ pub(crate) fn a_probe_may_reopen_and_change_the_transport() {
     assert_eq!((outcome.verdict, outcome.detail.as_deref()), (Verdict::Pass, Some("all")));
     server.join().unwrap();
     told.recv().unwrap();
+}
+
+/// Hears the end, and goes on.
+#[derive(Debug)]
+struct Patient;
+
+impl Probe for Patient {
+    fn transport(&self) -> Transport {
+        Transport::Stream
+    }
+
+    fn start(&mut self, _random: u64) -> Step {
+        Step::Continue
+    }
+
+    fn receive(&mut self, _bytes: &[u8]) -> Step {
+        Step::Continue
+    }
+
+    fn end(&mut self) -> Step {
+        Step::Continue
+    }
+}
+
+pub(crate) fn a_probe_that_goes_on_after_the_end_keeps_nobody_busy() {
+    let address = target(drop);
+    let mut engine = engine();
+    start(&mut engine, Check::new(address, Patient).timeout(Duration::from_millis(200)));
+
+    assert_eq!(ended(&mut engine).outcome.cause.kind, Kind::TimedOut);
+
+    assert!(engine.stats().turns < 50, "{:?}", engine.stats());
 }
 
 pub(crate) fn a_datagram_that_is_refused_fails() {

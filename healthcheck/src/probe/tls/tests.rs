@@ -248,6 +248,70 @@ fn the_last_words_of_the_probe_inside_are_sent() {
     assert_eq!(heard, "hello?");
 }
 
+/// Asks, and goes on whatever it hears.
+#[derive(Debug)]
+struct Patient {
+    is_sent: bool,
+}
+
+impl Probe for Patient {
+    fn transport(&self) -> Transport {
+        Transport::Stream
+    }
+
+    fn start(&mut self, _random: u64) -> Step {
+        self.is_sent = false;
+        Step::Continue
+    }
+
+    fn transmit(&self) -> &[u8] {
+        if self.is_sent { b"" } else { b"?" }
+    }
+
+    fn sent(&mut self, _count: usize) -> Step {
+        self.is_sent = true;
+        Step::Continue
+    }
+
+    fn receive(&mut self, _bytes: &[u8]) -> Step {
+        Step::Continue
+    }
+
+    fn end(&mut self) -> Step {
+        assert!(self.is_sent);
+        self.is_sent = false; // a last word
+        Step::Continue
+    }
+}
+
+#[test]
+fn the_probe_inside_hears_the_farewell_once() {
+    let authority = Authority::new("Test");
+    let mut probe = Tls::new(&authority.trusted(), NAME, Patient { is_sent: false }).unwrap();
+    let mut server = ServerConnection::new(Arc::new(authority.server(NAME, 2100))).unwrap();
+    let mut step = probe.start(1);
+    let mut heard = Vec::new();
+    while step == Step::Continue && heard != b"??" {
+        let mut sent = probe.transmit();
+        server.read_tls(&mut sent).unwrap();
+        let count = probe.transmit().len();
+        step = probe.sent(count);
+        server.process_new_packets().unwrap();
+        let _ = server.reader().read_to_end(&mut heard);
+        if heard == b"?" {
+            server.send_close_notify();
+        }
+        let mut answer = Vec::new();
+        while server.wants_write() {
+            server.write_tls(&mut answer).unwrap();
+        }
+        step = if answer.is_empty() { step } else { probe.receive(&answer) };
+    }
+
+    assert_eq!(step, Step::Continue);
+    assert_eq!(probe.end(), Step::Continue);
+}
+
 #[test]
 fn what_is_no_certificate_key_or_name_is_told() {
     let authority = Authority::new("Test");

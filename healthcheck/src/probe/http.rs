@@ -76,10 +76,10 @@ impl Http {
     }
 
     /// The head is complete: what it says, and what came with it of the body.
-    fn judge_head(&mut self) -> Step {
+    fn judge_head(&mut self, rest: &[u8]) -> Step {
         let head = std::mem::take(&mut self.head);
         let step = self.judge(&head);
-        let step = if step == Step::Continue { self.judge_body(head.rest()) } else { step };
+        let step = if step == Step::Continue { self.judge_body(rest) } else { step };
         self.head = head;
         step
     }
@@ -163,8 +163,8 @@ impl Probe for Http {
             return self.judge_body(bytes);
         }
         match self.head.take(bytes) {
-            Ok(false) => Step::Continue,
-            Ok(true) => self.judge_head(),
+            Ok(None) => Step::Continue,
+            Ok(Some(rest)) => self.judge_head(rest),
             Err(malformed) => fail(Kind::Malformed, 0, malformed),
         }
     }

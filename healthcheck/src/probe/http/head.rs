@@ -3,7 +3,7 @@ use httparse::{Error, Header, Response, Status};
 use super::{Framing, Method};
 use crate::Expect;
 
-/// Status line and headers, as they arrive, and what came after them.
+/// Status line and headers, as they arrive.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Head {
     bytes: Vec<u8>,
@@ -11,6 +11,8 @@ pub(super) struct Head {
     end: usize,
     /// Where a search for its end goes on.
     searched: usize,
+    /// Of how many bytes the interim answers were.
+    interim: usize,
 }
 
 /// What a head says.
@@ -22,18 +24,33 @@ pub(super) struct Answer<'h, 'a> {
 }
 
 impl Head {
-    /// Takes what came; returns whether the head of the final answer is complete.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> Result<bool, &'static str> {
-        self.bytes.extend_from_slice(bytes);
+    /// Takes what came; once the head of the final answer is complete, returns what came after it.
+    pub(super) fn take<'b>(&mut self, bytes: &'b [u8]) -> Result<Option<&'b [u8]>, &'static str> {
+        let mut taken = 0;
+        // In pieces, so that no room is taken for the body.
+        for piece in bytes.chunks(PIECE_LEN) {
+            self.bytes.extend_from_slice(piece);
+            taken += piece.len();
+            if self.is_complete()? {
+                taken -= self.bytes.len() - self.end;
+                self.bytes.truncate(self.end);
+                return Ok(bytes.get(taken..));
+            }
+        }
+        Ok(None)
+    }
+
+    fn is_complete(&mut self) -> Result<bool, &'static str> {
         self.is_http()?;
         while let Some(end) = self.find_end() {
-            if end > HEAD_MAX {
+            if self.interim + end > HEAD_MAX {
                 return Err(TOO_LONG);
             }
             match self.status(end)? {
                 // Interim: another follows.
                 100..=199 => {
                     self.bytes.drain(..end);
+                    self.interim += end;
                     self.searched = 0;
                     self.is_http()?;
                 }
@@ -43,7 +60,7 @@ impl Head {
                 }
             }
         }
-        if self.bytes.len() > HEAD_MAX { Err(TOO_LONG) } else { Ok(false) }
+        if self.interim + self.bytes.len() > HEAD_MAX { Err(TOO_LONG) } else { Ok(false) }
     }
 
     /// Reads the head, which is complete, and puts the headers into this room.
@@ -68,15 +85,10 @@ impl Head {
         Ok(Answer { status, status_line, framing, headers })
     }
 
-    /// What came after the head.
-    pub(super) fn rest(&self) -> &[u8] {
-        self.bytes.get(self.end..).unwrap_or_default()
-    }
-
     /// Forgets all, and keeps the memory.
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
-        (self.end, self.searched) = (0, 0);
+        (self.end, self.searched, self.interim) = (0, 0, 0);
     }
 
     /// What there is of it, for a person.
@@ -140,4 +152,20 @@ impl Answer<'_, '_> {
 const PREFIX: &[u8] = b"HTTP/1.";
 const TOO_LONG: &str = "the headers have more than 16 KiB";
 const HEAD_MAX: usize = 16 * 1024;
+const PIECE_LEN: usize = 1024;
 pub(super) const HEADERS_MAX: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_that_comes_with_the_head_takes_no_room() {
+        let body = [b'a'; 60_000];
+        let page = [b"HTTP/1.1 200 OK\r\n\r\n", &body[..]].concat();
+        let mut head = Head::default();
+
+        assert_eq!(head.take(&page), Ok(Some(&body[..])));
+        assert!(head.bytes.capacity() < 4096, "{}", head.bytes.capacity());
+    }
+}

@@ -88,6 +88,17 @@ fn interim_answers_are_passed_over() {
 }
 
 #[test]
+fn interim_answers_without_end_are_malformed() {
+    let interim = "HTTP/1.1 100 Continue\r\n\r\n".repeat(1000);
+    let mut probe = http().build().unwrap();
+
+    let outcome = play(&mut probe, &[interim.as_bytes()]);
+
+    assert_eq!(outcome.cause.kind, Kind::Malformed);
+    assert_eq!(outcome.detail.as_deref(), Some("the headers have more than 16 KiB"));
+}
+
+#[test]
 fn a_body_is_the_same_however_it_is_framed() {
     let md5: Digest = "5d41402abc4b2a76b9719d911017c592".parse().unwrap();
     let sha256: Digest = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824".parse().unwrap();

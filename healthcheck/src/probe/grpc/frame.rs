@@ -4,6 +4,8 @@
 #[derive(Clone, Debug, Default)]
 pub(super) struct Frames {
     bytes: Vec<u8>,
+    /// Where in them the next one begins.
+    next: usize,
     /// Whether the first one, which tells HTTP/2 from anything else, has come.
     has_begun: bool,
     /// Whether a header block goes on, so that nothing else may come.
@@ -37,18 +39,22 @@ pub(super) enum Frame {
 impl Frames {
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
+        self.next = 0;
         (self.has_begun, self.in_block) = (false, false);
     }
 
     pub(super) fn take(&mut self, bytes: &[u8]) {
+        self.bytes.drain(..self.next);
+        self.next = 0;
         self.bytes.extend_from_slice(bytes);
     }
 
     /// Returns the next one, once it is whole.
     pub(super) fn next(&mut self) -> Result<Option<Frame>, &'static str> {
-        let Some((head, rest)) = self.bytes.split_first_chunk::<HEAD_LEN>() else {
+        let bytes = self.bytes.get(self.next..).unwrap_or_default();
+        let Some((head, rest)) = bytes.split_first_chunk::<HEAD_LEN>() else {
             // As soon as it can be known.
-            let is_long = self.bytes.first().is_some_and(|byte| *byte > 0);
+            let is_long = bytes.first().is_some_and(|byte| *byte > 0);
             return if is_long && !self.has_begun { Err(NO_HTTP2) } else { Ok(None) };
         };
         let [l0, l1, l2, kind, flags, s0, s1, s2, s3] = *head;
@@ -76,7 +82,7 @@ impl Frames {
             self.in_block = !is_complete;
         }
         self.has_begun = true;
-        self.bytes.drain(..HEAD_LEN + length);
+        self.next += HEAD_LEN + length;
         Ok(Some(frame))
     }
 }

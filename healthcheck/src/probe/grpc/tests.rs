@@ -142,6 +142,15 @@ fn pings_are_answered_but_not_without_end() {
 }
 
 #[test]
+fn frames_of_no_meaning_are_passed_over() {
+    let updates = frame(8, 0, 0, &[0, 0, 0, 1]).repeat(50);
+
+    let outcome = answer(&[updates, headers(), message(1), trailers("0")]);
+
+    assert_eq!(outcome.verdict, Verdict::Pass);
+}
+
+#[test]
 fn long_names_are_written_whole() {
     let name = "n".repeat(300);
     let probe = Grpc::new(&name).service(&name).https();

@@ -40,11 +40,19 @@ pub(super) fn open(
 /// Asks for the connection; asked again, tells what has become of it.
 pub(super) fn connect(socket: &OwnedFd, to: SocketAddr) -> Result<Connecting, Errno> {
     match socket::connect(socket.as_raw_fd(), &SockaddrStorage::from(to)) {
+        // The kernel may choose the very port that nobody listens at, and connect the socket to itself.
+        Ok(()) | Err(Errno::EISCONN) if is_own(socket, to) => Err(Errno::ECONNREFUSED),
         Ok(()) | Err(Errno::EISCONN) => Ok(Connecting::Stands),
         // EINTR: it goes on all the same.
         Err(Errno::EINPROGRESS | Errno::EALREADY | Errno::EINTR) => Ok(Connecting::Begun),
         Err(errno) => Err(errno),
     }
+}
+
+/// Whether it is the address of the socket itself.
+fn is_own(socket: &OwnedFd, address: SocketAddr) -> bool {
+    let own = socket::getsockname::<SockaddrStorage>(socket.as_raw_fd());
+    own.is_ok_and(|own| own == SockaddrStorage::from(address))
 }
 
 /// Has `close` end the connection at once, without ever waiting.

@@ -1,6 +1,7 @@
 //! TCP, from refusal to flood.
 
 use std::{
+    fs,
     io::{ErrorKind, Read, Write},
     net::{Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::mpsc::{Receiver, SyncSender, sync_channel},
@@ -10,7 +11,7 @@ use std::{
 };
 
 use healthcheck::{
-    Check, Close, Endpoint, Expect, Kind, Layer, Outcome, Probe, Step, Tcp, Transport, Verdict,
+    Cause, Check, Close, Endpoint, Expect, Kind, Layer, Outcome, Probe, Step, Tcp, Transport, Udp, Verdict,
 };
 use nix::{
     errno::Errno,
@@ -37,6 +38,18 @@ pub(crate) fn a_port_that_is_closed_fails_at_once_in_the_network() {
     let found = (outcome.cause.layer, outcome.cause.kind, outcome.cause.code);
     assert_eq!(found, (Layer::Network, Kind::Failed, Errno::ECONNREFUSED as i32));
     assert!(outcome.latency < SLACK);
+}
+
+pub(crate) fn a_socket_that_is_connected_to_itself_is_nobody_who_listens() {
+    let closed = closed();
+    let port = closed.port();
+    // So that there is no other port for it to come from.
+    fs::write("/proc/sys/net/ipv4/ip_local_port_range", format!("{port} {port}")).unwrap();
+
+    let outcome = ask(closed, Tcp::connect());
+
+    assert_eq!(outcome.cause, Cause::new(Layer::Network, Kind::Failed, Errno::ECONNREFUSED as i32));
+    assert_eq!(ask(closed, Udp::new(*b"?").expect(Expect::at_least(1))).cause, outcome.cause);
 }
 
 pub(crate) fn a_full_backlog_is_silence_in_the_network() {

@@ -142,8 +142,16 @@ impl Engine {
             Token::Timer => self.alarm = None,
             Token::Check(check) => self.advance(check),
             Token::Orphan => self.orphans.retain_mut(|orphan| orphan.reap().is_none()),
-            // What is left unread is told again. Many for a step: a reply that waits may be one that the next has no room for.
-            Token::Echo(index) => while (0..REPLIES).all(|_| self.take_reply(index)) && allowance.take() {},
+            // Many for a step: a reply that waits may be one that the next has no room for.
+            Token::Echo(index) => {
+                while (0..REPLIES).all(|_| self.take_reply(index)) {
+                    if !allowance.take() {
+                        // The rest is for the next turn, which comes by itself: not every loop is told of it again.
+                        self.ready.next -= 1;
+                        return;
+                    }
+                }
+            }
         }
     }
 

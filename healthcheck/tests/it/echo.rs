@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use healthcheck::{Budget, Check, Class, Echo, Event, Kind, Layer, Verdict};
+use healthcheck::{Budget, Check, Class, Echo, Event, Kind, Layer, Turn, Verdict};
 use lab::{Lan, Namespace};
 
 use crate::support::{PATIENCE, ended, engine, is_alone, run, without_capabilities};
@@ -83,6 +83,25 @@ pub(crate) fn fault_8_a_thousand_hosts_share_one_socket() {
         // The event loop, its timer, and one socket.
         assert_eq!(fs::read_dir("/proc/self/fd").unwrap().count() - before, 3, "{who:?}");
     }
+}
+
+pub(crate) fn replies_that_a_turn_leaves_are_left_for_the_next() {
+    allow(Pingers::Everybody);
+    let mut engine = engine();
+    for number in 0..200 {
+        let check = engine.add(Check::new(host([127, 1, 1, number]), Echo::new()).timeout(PATIENCE)).unwrap();
+        engine.schedule(check, Instant::now());
+    }
+    while engine.turn(Instant::now(), Budget::default().steps(1000).time(PATIENCE)) == Turn::Unfinished {}
+    let (mut count, mut turn) = (0, Turn::Unfinished);
+
+    // Whoever is told of a change only, as tokio, is not told of what it has left.
+    while turn == Turn::Unfinished {
+        turn = engine.turn(Instant::now(), Budget::default().steps(1));
+        count += std::iter::from_fn(|| engine.poll_event()).count();
+    }
+
+    assert_eq!(count, 200);
 }
 
 pub(crate) fn fault_8_sequence_numbers_come_round() {

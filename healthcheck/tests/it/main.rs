@@ -72,6 +72,7 @@ fn main() -> std::process::ExitCode {
         echo::a_host_that_answers_passes_over_ipv4_and_ipv6,
         echo::a_host_that_is_not_there_fails,
         echo::fault_8_a_thousand_hosts_share_one_socket,
+        echo::replies_that_a_turn_leaves_are_left_for_the_next,
         echo::fault_8_sequence_numbers_come_round,
         echo::where_pings_are_forbidden_the_outcome_says_what_would_help,
         scripts::the_exit_status_decides,

@@ -99,6 +99,9 @@ use time::{Clock, Time};
 /// [`Kind::HeldUp`](crate::Kind::HeldUp), not failed: a program that is stopped, starved or swapped out must not take all
 /// targets for dead. So that it can be known, a run that waits has the engine woken every eighth of its timeout.
 ///
+/// So a loop must wait for the descriptor, or look more often than that. One that ticks, and each time after more than a quarter of
+/// the timeout, takes no silent target for dead, ever: [`Stats::held_up`] tells.
+///
 /// # What it needs
 ///
 /// Descriptors: [`descriptors_needed`](Self::descriptors_needed) of them, below `RLIMIT_NOFILE`. Where one is missing, the

@@ -421,15 +421,16 @@ impl<K: Copy + Ord, C: Copy + Ord> Pool<K, C> {
 
     /// Decides on the quorum and the rules to go by, after anything that may have changed the sums.
     fn decide(&mut self) {
-        let Sums { weight, up, down, .. } = self.sums;
+        let Sums { weight, up, down, unknown, .. } = self.sums;
         let has_quorum = weight > 0 && weight >= self.needed();
         if has_quorum != self.has_quorum {
             self.has_quorum = has_quorum;
             let stats = &mut self.stats;
             *if has_quorum { &mut stats.quorum_gains } else { &mut stats.quorum_losses } += 1;
         }
-        let share_up = u64::from(up) * 100;
-        let is_panic = share_up < u64::from(self.config.panic_below) * (u64::from(up) + u64::from(down));
+        // After a start, the first that fails is no reason to put in those that nobody has looked at.
+        let hopeful = u64::from(up) + u64::from(unknown);
+        let is_panic = hopeful * 100 < u64::from(self.config.panic_below) * (hopeful + u64::from(down));
         let mode = if self.config.fallback.is_some() && !has_quorum && self.is_decided() {
             Mode::Fallback
         } else if is_panic {

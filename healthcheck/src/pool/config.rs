@@ -85,8 +85,8 @@ impl<K> PoolConfigBuilder<K> {
     /// Sets below how many percent of its targets being up the pool takes all of them for up (default 0: never; at most 100):
     /// when so many fail at once, it is more likely the checker's network, and the few that are left could not carry the load.
     ///
-    /// Targets that are unknown, drained or in maintenance are not counted, and those forced down are not taken for up. A fallback
-    /// goes before.
+    /// Targets that are not known yet count as up; those drained or in maintenance do not count, and those forced down are not taken
+    /// for up. A fallback goes before.
     pub fn panic_below(mut self, percent: u8) -> Self {
         self.draft.panic_below = percent;
         self

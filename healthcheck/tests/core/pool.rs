@@ -218,6 +218,20 @@ fn when_too_many_fail_at_once_all_serve_but_those_the_operator_took_out() {
 }
 
 #[test]
+fn the_first_to_fail_after_a_start_is_no_reason_for_panic() {
+    let mut pool = Pool::new(at(0), PoolConfig::builder().panic_below(50).build().unwrap());
+    pool.set_targets(at(0), targets(&[1, 1, 1, 1], Standing::UNKNOWN));
+    pool.handle_check(at(1), 0, Standing::DOWN);
+    pool.handle_check(at(1), 1, Standing::DOWN);
+    assert_eq!((pool.mode(), pool.poll_actions()), (Mode::Normal, &[][..]));
+    pool.handle_check(at(2), 2, Standing::UP);
+    assert_eq!(pool.poll_actions(), [add(2, 1)]);
+    pool.handle_check(at(3), 3, Standing::DOWN);
+    assert_eq!(pool.mode(), Mode::Panic);
+    assert_eq!(pool.poll_actions(), [add(0, 1), add(1, 1), add(3, 1)]);
+}
+
+#[test]
 fn one_that_comes_back_starts_slowly_and_one_that_starts_does_not() {
     let mut pool = pool(PoolConfig::builder().slow_start(ms(10_000)), &[100, 1, 100]);
     pool.handle_check(at(0), 0, Standing::DOWN);

@@ -32,7 +32,7 @@ pub enum Rule {
     All,
     /// One of them.
     Any,
-    /// So many of them; all, if there are fewer.
+    /// So many of them; all, if there are fewer. Of 0 it is up whatever they say.
     AtLeast(u16),
 }
 
@@ -57,9 +57,10 @@ impl<C: Copy + Eq> Target<C> {
     }
 
     /// Adds a check, and what it says now: a [`Monitor::standing`](crate::Monitor::standing), or
-    /// [`Standing::UNKNOWN`] if that is to come.
+    /// [`Standing::UNKNOWN`] if that is to come. One that it has already counts once, as added last.
     #[must_use]
     pub fn check(mut self, check: C, standing: Standing) -> Self {
+        self.parts.retain(|part| part.check != check);
         self.parts.push(Part { check, standing, is_new: false });
         self
     }

@@ -80,6 +80,16 @@ fn the_weight_is_the_configured_one_and_what_checks_say_of_it() {
 }
 
 #[test]
+fn a_check_that_is_added_twice_counts_once() {
+    let hint = Standing::UP.with_weight(WeightHint::Delta(5));
+    let target =
+        Target::new(10).check(0, Standing::DOWN).check(1, Standing::DOWN).check(0, hint).check(0, hint);
+    assert_eq!((target.weight(), target.health()), (15, Health::Down));
+    assert_eq!(target.checks().collect::<Vec<_>>(), [1, 0]);
+    assert_eq!(target.rule(Rule::AtLeast(2)).health(), Health::Down);
+}
+
+#[test]
 fn what_a_check_said_of_the_weight_does_not_count_while_it_fails() {
     let mut target = Target::new(10).check(0, weighs(3)).check(1, Standing::UP).rule(Rule::Any);
     assert_eq!(target.weight(), 3);

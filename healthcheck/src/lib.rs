@@ -145,7 +145,7 @@
 //!   balancer holds ([`Pool::handle_entry`]) and what was counted ([`Monitor::state`]) are taken up again.
 //! - Every event has its reason: how far the run came ([`Layer`]), what happened there ([`Kind`]), the number that goes with it, how
 //!   many in a row, how long the last one took.
-//! - In steady state nothing allocates.
+//! - In steady state nothing allocates, but for TLS, programs, SMTP and gRPC, and the words that go with a failure.
 //!
 //! # What else it does
 //!

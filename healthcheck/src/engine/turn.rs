@@ -61,6 +61,10 @@ impl Allowance {
         Self { steps, until: Instant::now().checked_add(time), is_untouched: true }
     }
 
+    fn with_one_more(self) -> Self {
+        Self { is_untouched: true, ..self }
+    }
+
     /// Takes a step. There is always one, or what comes first could keep the rest waiting for good.
     fn take(&mut self) -> bool {
         let is_in_time = || self.until.is_none_or(|until| Instant::now() < until);
@@ -84,7 +88,9 @@ impl Engine {
         self.note_gap(now);
         self.stats.turns += 1;
         let half = budget.steps / 2;
-        self.look_at_sockets(&mut Allowance::new(half, budget.time / 2));
+        let mut sockets = Allowance::new(half, budget.time / 2);
+        self.look_at_sockets(&mut sockets);
+        self.go_on_with_the_unfinished(&mut sockets.with_one_more());
         let mut allowance = Allowance::new(budget.steps - half, budget.time / 2);
         self.start_those_who_wait(&mut allowance);
         let is_rest_due = self.do_what_is_due(now, &mut allowance);
@@ -104,14 +110,6 @@ impl Engine {
     }
 
     fn look_at_sockets(&mut self, allowance: &mut Allowance) {
-        for _ in 0..self.unfinished.len() {
-            if !allowance.take() {
-                return;
-            }
-            if let Some(check) = self.unfinished.pop_front() {
-                self.go_on(check);
-            }
-        }
         loop {
             if self.ready.next == self.ready.end {
                 let room = self.ready.events.len();
@@ -132,6 +130,18 @@ impl Engine {
             }
             if self.ready.end < self.ready.events.len() {
                 return;
+            }
+        }
+    }
+
+    /// Those who have much to say come after those who have little, for these would wait for their whole time.
+    fn go_on_with_the_unfinished(&mut self, allowance: &mut Allowance) {
+        for _ in 0..self.unfinished.len() {
+            if !allowance.take() {
+                return;
+            }
+            if let Some(check) = self.unfinished.pop_front() {
+                self.go_on(check);
             }
         }
     }

@@ -36,6 +36,7 @@ fn main() -> std::process::ExitCode {
         tcp::a_connection_that_is_reset_fails_in_the_network,
         tcp::much_is_sent_as_the_target_takes_it,
         tcp::an_answer_without_end_keeps_nobody_else_waiting,
+        tcp::answers_without_end_do_not_hold_up_the_talk_of_others,
         tcp::a_connection_is_closed_in_order_or_reset_as_asked,
         tcp::ipv6_is_as_ipv4,
         schedule::fault_10_a_check_never_overlaps_itself,

@@ -11,7 +11,8 @@ use std::{
 };
 
 use healthcheck::{
-    Cause, Check, Close, Endpoint, Expect, Kind, Layer, Outcome, Probe, Step, Tcp, Transport, Udp, Verdict,
+    Cause, Check, Close, Endpoint, Expect, Kind, Layer, Outcome, Probe, Smtp, Step, Tcp, Transport, Udp,
+    Verdict,
 };
 use nix::{
     errno::Errno,
@@ -216,6 +217,32 @@ pub(crate) fn an_answer_without_end_keeps_nobody_else_waiting() {
     assert!(second.outcome.latency < timeout + SLACK);
     let capped = ask(flood, Tcp::connect().expect(Expect::contains(b"ready")));
     assert_eq!(capped.cause.kind, Kind::WrongContent);
+}
+
+pub(crate) fn answers_without_end_do_not_hold_up_the_talk_of_others() {
+    let flood = target(|mut stream| {
+        let bytes = vec![b'.'; 1 << 16];
+        while stream.write_all(&bytes).is_ok() {}
+    });
+    let mut engine = engine();
+    for _ in 0..8 {
+        let probe = Tcp::connect().expect(Expect::contains(b"ready").within(u32::MAX));
+        start(&mut engine, Check::new(flood, probe).timeout(PATIENCE));
+    }
+    // A talk of several rounds, none of which is there before the other is asked for.
+    let polite = target(|mut stream| {
+        for reply in ["220 ready\r\n", "250 hello\r\n", "221 bye\r\n"] {
+            thread::sleep(Duration::from_millis(5));
+            let _ = stream.write_all(reply.as_bytes());
+            let _ = stream.read(&mut [0; 100]);
+        }
+    });
+    let talk = Smtp::new("checker.example").unwrap();
+    let talking = start(&mut engine, Check::new(polite, talk).timeout(PATIENCE / 6));
+
+    let first = ended(&mut engine);
+
+    assert_eq!((first.check, first.outcome.verdict), (talking, Verdict::Pass), "{first:?}");
 }
 
 pub(crate) fn a_connection_is_closed_in_order_or_reset_as_asked() {

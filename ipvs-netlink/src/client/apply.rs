@@ -55,6 +55,21 @@ impl Ipvs {
         Err(ApplyError::KeptChanging(left))
     }
 
+    /// Carries out a plan as it is, without a look at the table: for who knows what the kernel has, having written it, and has
+    /// [compared](crate::plan) that with what is desired. What is there already, or gone already, is not refused but left for the
+    /// next look. Returns how many writes were made.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel refuses, all of it; that it could not be asked. What was written by then stays.
+    pub fn carry_out(&mut self, plan: &Plan) -> Result<usize, ApplyError> {
+        if plan.is_empty() {
+            return Ok(0);
+        }
+        let Round { writes, refusals, .. } = self.write(plan)?;
+        if refusals.is_empty() { Ok(writes) } else { Err(ApplyError::Refused(refusals)) }
+    }
+
     /// Writes what gives first, then what takes.
     fn write(&mut self, plan: &Plan) -> Result<Round, Error> {
         let mut round = Round::default();

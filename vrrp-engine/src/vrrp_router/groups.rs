@@ -46,18 +46,50 @@ impl VrrpRouter {
         if places.is_empty() {
             return Err(ConfigError::EmptySyncGroup);
         }
-        let number = self.groups.len();
+        let number = match self.groups.iter().position(|group| group.members.is_empty()) {
+            Some(free) => free,
+            None => {
+                self.groups.push(Group { members: Vec::new(), member_weights });
+                self.groups.len() - 1
+            }
+        };
         for place in &places {
             if let Some(member) = self.member_at(*place) {
                 member.group = Some(number);
             }
         }
-        self.groups.push(Group { members: places.clone(), member_weights });
+        if let Some(group) = self.groups.get_mut(number) {
+            *group = Group { members: places.clone(), member_weights };
+        }
         self.name_leader(number);
         for place in places {
             self.apply_uses(now, place);
         }
         Ok(GroupId(number))
+    }
+
+    /// Takes a sync group apart: its members go on alone, and without what the group depended on. What it is named by may be
+    /// another group's afterwards, as it may be when all its members were removed.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Foreign`].
+    pub fn remove_group(&mut self, now: Instant, group: GroupId) -> Result<(), ConfigError> {
+        let now = self.timeline.advance(now);
+        for place in self.group_members(group)? {
+            self.leave_group(now, place);
+            if let Some(member) = self.member_at(place) {
+                member.uses.retain(|one| one.whose != super::trackers::Whose::Group);
+            }
+            self.apply_uses(now, place);
+            self.note(place);
+        }
+        Ok(())
+    }
+
+    /// Returns how many members a sync group has now: those that were removed have left it.
+    pub fn group_len(&self, group: GroupId) -> usize {
+        self.groups.get(group.0).map_or(0, |group| group.members.len())
     }
 
     /// Returns the lowest of a virtual router's addresses, which all its routers have.

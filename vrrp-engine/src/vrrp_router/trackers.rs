@@ -22,11 +22,11 @@ pub(super) struct Tracked {
 pub(super) struct Use {
     id: TrackerId,
     tracker: Tracker,
-    whose: Whose,
+    pub(super) whose: Whose,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Whose {
+pub(super) enum Whose {
     Own,
     Group,
 }

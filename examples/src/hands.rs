@@ -10,7 +10,7 @@ use vip_netlink::{
     VrrpSocket,
 };
 use vrrp_engine::{Advertise, Announce};
-use vrrp_proto::{AH_PROTOCOL, Advertisement, PreparedAh, Priority, Vrid};
+use vrrp_proto::{Advertisement, PreparedAh, Priority, Vrid};
 
 use crate::{AuthenticationSettings, Event, RouterSettings, Settings, sequence::Sequence};
 
@@ -91,7 +91,7 @@ impl Hands {
 
     /// Notes a packet that the engine has taken.
     pub(crate) fn note(&mut self, datagram: &[u8]) {
-        self.sequence.heard(sequence_of(datagram).unwrap_or_default());
+        self.sequence.heard(datagram);
     }
 
     pub(crate) fn advertise(&mut self, advertise: &Advertise<'_>) -> Result<(), vip_netlink::Error> {
@@ -100,7 +100,7 @@ impl Hands {
         let has_header =
             matches!(advertise.advertisement.authentication(), vrrp_proto::Authentication::Header);
         let encoded = if has_header {
-            advertise.seal(sequence.next(), &mut buffer).and_then(Result::ok)
+            advertise.seal(sequence.advance(), &mut buffer).and_then(Result::ok)
         } else {
             advertise.encode(&mut buffer).ok().map(|message| message.len())
         };
@@ -204,12 +204,4 @@ fn find_source(
     own.next()
         .map(|address| address.ip())
         .ok_or_else(|| format!("{} has no {kind}address to advertise from: add one", settings.interface))
-}
-
-/// Reads the sequence number of an Authentication Header, behind the IPv4 header (RFC 2402 §2).
-fn sequence_of(datagram: &[u8]) -> Option<u32> {
-    let (first, protocol) = (datagram.first()?, datagram.get(9)?);
-    let header = datagram.get(usize::from(first & 0xf) * 4..)?;
-    let number = header.get(8..)?.first_chunk()?;
-    (*protocol == AH_PROTOCOL).then(|| u32::from_be_bytes(*number))
 }

@@ -6,7 +6,9 @@
 mod alarm;
 mod event;
 mod hands;
+pub mod keepalived_conf;
 mod node;
+mod packet;
 mod sequence;
 mod settings;
 mod signals;
@@ -14,6 +16,8 @@ mod signals;
 pub use alarm::Alarm;
 pub use event::Event;
 pub use node::Node;
+pub use packet::read_packet;
+pub use sequence::Sequence;
 pub use settings::{AuthenticationSettings, PeerSettings, Preemption, RouterSettings, Settings};
 pub use signals::termination_signals;
 

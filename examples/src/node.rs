@@ -9,11 +9,12 @@ use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
 };
 use vrrp_engine::{Clock, Instant, Output, RouterId, State, VrrpRouter};
-use vrrp_proto::{Endpoints, Packet, ParseError, Priority, Vrid};
+use vrrp_proto::{Priority, Vrid};
 
 use crate::{
     Alarm, Event, Settings,
     hands::{Hands, Place},
+    packet::read_packet,
 };
 
 /// A host that takes part in virtual routers: the crates of the family, joined for one interface.
@@ -131,7 +132,7 @@ impl Node {
             };
             let source = packet.source;
             let now = self.clock.now();
-            let taken = match read(&packet) {
+            let taken = match read_packet(&packet) {
                 Some(Ok(received)) => self.router.handle_packet(now, self.hands.interface(), &received),
                 Some(Err(error)) => Err(error.into()),
                 None => continue,
@@ -186,19 +187,6 @@ impl Node {
             }
         }
         outcome
-    }
-}
-
-/// Reads a packet's headers; `None` where it is none of VRRP's.
-fn read<'p>(packet: &vip_netlink::Packet<'p>) -> Option<Result<Packet<'p>, ParseError>> {
-    match packet.datagram.map(Packet::from_ipv4) {
-        // An Authentication Header of IPsec's.
-        Some(Err(ParseError::Protocol(_))) => None,
-        Some(read) => Some(read),
-        None => {
-            let endpoints = Endpoints::new(packet.source, packet.destination)?;
-            Some(Ok(Packet::new(endpoints, packet.hop_limit, packet.bytes)))
-        }
     }
 }
 

@@ -1,5 +1,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use vrrp_proto::AH_PROTOCOL;
+
 /// The sequence numbers of Authentication Headers: each greater than all before, of this process and of the ones before it,
 /// and than those that peers have sent, or have gone on to send where they could not be heard.
 ///
@@ -8,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// second is ahead of the clock, and after a split would not hear who is not: so what is sent keeps ahead of the clock by what
 /// any peer was, and a little more.
 #[derive(Debug, Default)]
-pub(crate) struct Sequence {
+pub struct Sequence {
     last: u32,
     /// How far any peer was ahead of the clock, and the margin.
     lead: u32,
@@ -16,13 +18,13 @@ pub(crate) struct Sequence {
 
 impl Sequence {
     /// Returns the next number. After `u32::MAX`, in 2106, there is none: the key is to be changed before.
-    pub(crate) fn next(&mut self) -> u32 {
+    pub fn advance(&mut self) -> u32 {
         self.next_at(seconds_since_1970())
     }
 
-    /// Notes the number of a packet that was found authentic.
-    pub(crate) fn heard(&mut self, number: u32) {
-        self.heard_at(number, seconds_since_1970());
+    /// Notes the number of a datagram that was found authentic.
+    pub fn heard(&mut self, datagram: &[u8]) {
+        self.heard_at(number_of(datagram).unwrap_or_default(), seconds_since_1970());
     }
 
     fn next_at(&mut self, clock: u32) -> u32 {
@@ -35,6 +37,14 @@ impl Sequence {
             self.lead = self.lead.max(ahead.saturating_add(MARGIN));
         }
     }
+}
+
+/// Reads the sequence number of an Authentication Header, behind the IPv4 header (RFC 2402 §2).
+fn number_of(datagram: &[u8]) -> Option<u32> {
+    let (first, protocol) = (datagram.first()?, datagram.get(9)?);
+    let header = datagram.get(usize::from(first & 0xf) * 4..)?;
+    let number = header.get(8..)?.first_chunk()?;
+    (*protocol == AH_PROTOCOL).then(|| u32::from_be_bytes(*number))
 }
 
 fn seconds_since_1970() -> u32 {

@@ -1,5 +1,7 @@
 //! The examples for IPVS, as their users run them, on a kernel that has it.
 
+#[path = "../../ipvs_alone.rs"]
+mod ipvs_alone;
 #[path = "../../ipvs_apply.rs"]
 mod ipvs_apply;
 #[path = "../../ipvs_list.rs"]
@@ -7,15 +9,20 @@ mod ipvs_list;
 
 use std::{
     env,
-    io::Write,
+    io::{BufRead, BufReader, Write},
     process::{Command, ExitCode, Output, Stdio},
 };
 
 use ipvs_netlink::{ErrorKind, Ipvs};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use serde_json::Value;
 
 fn main() -> ExitCode {
     match env::var(RUN).as_deref() {
+        Ok("ipvs_alone") => return ipvs_alone::main(),
         Ok("ipvs_apply") => return ipvs_apply::main(),
         Ok("ipvs_list") => return ipvs_list::main(),
         _ => {}
@@ -30,6 +37,7 @@ fn main() -> ExitCode {
         services_that_the_file_does_not_name_go_only_when_told,
         a_file_that_is_wrong_says_where,
         what_the_kernel_refuses_is_said,
+        a_virtual_server_is_there_as_long_as_its_program,
     ])
 }
 
@@ -131,6 +139,23 @@ fn what_the_kernel_refuses_is_said() {
         "error: cannot add service `-f 1`: the kernel has no scheduler no-such-one (modprobe ip_vs_no-such-one)\n"
     );
     assert_eq!(table(), "-A -f 2 -s rr\n");
+}
+
+fn a_virtual_server_is_there_as_long_as_its_program() {
+    apply("-A -f 1 -s rr\n", &["-"]);
+    let arguments = ["192.0.2.10:80", "10.0.0.11:80", "10.0.0.12:80=3", "--scheduler", "wrr", "--every", "1"];
+    let mut alone = example("ipvs_alone");
+    let mut alone = alone.args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(alone.stdout.take().unwrap()).lines();
+
+    assert_eq!(lines.next().unwrap().unwrap(), "3 written");
+    let expected = "-A -t 192.0.2.10:80 -s wrr\n-a -t 192.0.2.10:80 -r 10.0.0.11:80 -m -w 1\n\
+                    -a -t 192.0.2.10:80 -r 10.0.0.12:80 -m -w 3\n-A -f 1 -s rr\n";
+    assert_eq!(table(), expected);
+    assert_eq!(lines.next().unwrap().unwrap(), "10.0.0.11:80: 0 active, 0 in all");
+    kill(Pid::from_raw(alone.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
+    assert!(alone.wait().unwrap().success());
+    assert_eq!(table(), "-A -f 1 -s rr\n", "what is somebody else's stays");
 }
 
 fn apply(text: &str, arguments: &[&str]) -> String {

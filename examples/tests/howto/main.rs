@@ -1,0 +1,39 @@
+//! The howto, step by step: two directors, two real servers, a client, all of them hosts on one LAN, in a kernel that has IPVS.
+//! The files beside this one are the howto's.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that unwraps an error has failed")]
+
+mod director;
+mod faults;
+mod host;
+mod mailbox;
+mod play;
+mod reload;
+mod site;
+
+use std::process::ExitCode;
+
+use ipvs_netlink::{ErrorKind, Ipvs};
+
+fn main() -> ExitCode {
+    if let Some(code) = lab::inside_uml("IPVS", has_ipvs) {
+        return code;
+    }
+    lab::run_tests(lab::tests![
+        play::the_howto_plays_whoever_the_directors_are,
+        reload::one_weight_changed_among_thousands_is_one_write,
+        reload::a_thousand_reloads_cost_nothing_that_stays,
+        faults::a_director_that_is_killed_under_load_comes_back_to_its_own_table,
+        faults::a_director_that_stands_still_gives_way_and_all_is_right_afterwards,
+        faults::an_interface_that_goes_and_comes_takes_its_address_along,
+        faults::an_interface_that_is_deleted_and_made_again_is_used_again,
+        faults::what_others_change_in_the_tables_is_put_right,
+        faults::a_clock_that_is_set_back_moves_no_address,
+        faults::two_capabilities_are_enough,
+        faults::news_that_nobody_takes_hold_nobody_up,
+    ])
+}
+
+fn has_ipvs() -> bool {
+    let info = Ipvs::open().and_then(|mut ipvs| ipvs.info());
+    !info.is_err_and(|error| error.kind() == ErrorKind::NotLoaded)
+}

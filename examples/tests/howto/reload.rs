@@ -1,0 +1,106 @@
+//! Another configuration: what it changes, and what it leaves.
+
+use std::{fmt::Write, fs, time::Duration};
+
+use crate::{
+    director::{Director, Kind},
+    host::{Host, until},
+    site::Site,
+};
+
+pub(crate) fn one_weight_changed_among_thousands_is_one_write() {
+    let mut lan = lab::Lan::new().unwrap();
+    let host = Host::new(&mut lan, "director", [172, 18, 10, 11]);
+    let director = Director::start(&host, Kind::Ours, &many(500, 10, 1));
+    director.until_ready();
+    let before = director.status();
+    assert_eq!(host.must("ipvsadm", &["-Sn"]).lines().count(), 500 * 11);
+
+    director.reload(&many(500, 10, 7));
+
+    until("it is read", PATIENCE, || director.status()["reloads"]["taken"] == 1);
+    let after = director.status();
+    let writes = |status: &serde_json::Value| status["ipvs_writes"].as_u64().unwrap();
+    assert_eq!(writes(&after) - writes(&before), 1);
+    let heavy = host.must("ipvsadm", &["-Sn"]);
+    let heavy: Vec<_> = heavy.lines().filter(|line| line.ends_with("-w 7")).collect();
+    assert_eq!(heavy, ["-a -t 10.1.1.243:80 -r 10.2.0.5:80 -g -w 7"]);
+
+    // One with an error is refused whole, and the old one stays.
+    director.reload(&many(3, 1, 1).replace("lb_kind DR", "lb_kind SIDEWAYS"));
+    until("it is refused", PATIENCE, || director.status()["reloads"]["refused"] == 1);
+    assert_eq!(host.must("ipvsadm", &["-Sn"]).lines().count(), 500 * 11);
+    assert_eq!(director.status()["ipvs_writes"], after["ipvs_writes"]);
+}
+
+/// Virtual servers, each with real servers; one of all of them has this weight.
+fn many(virtual_servers: u32, real_servers: u32, weight: u32) -> String {
+    let mut text = String::new();
+    for number in 0..virtual_servers {
+        let (high, low) = (number / 256, number % 256);
+        let _ = writeln!(
+            text,
+            "virtual_server 10.1.{high}.{low} 80 {{\n  lb_algo wrr\n  lb_kind DR\n  protocol TCP\n  persistence_timeout 0"
+        );
+        for real in 0..real_servers {
+            let weight = if (number, real) == (virtual_servers - 1, 5) { weight } else { 1 };
+            let _ = writeln!(text, "  real_server 10.2.0.{real} 80 {{\n    weight {weight}\n  }}");
+        }
+        text.push_str("}\n");
+    }
+    text
+}
+
+pub(crate) fn a_thousand_reloads_cost_nothing_that_stays() {
+    let site = Site::new();
+    let configs = [site.config(1), changed(&site.config(1))];
+    let director = Director::start(&site.node_1, Kind::Ours, &configs[0]);
+    director.until_ready();
+    let reload = |count: u64| {
+        for _ in 0..count {
+            let taken = director.status()["reloads"]["taken"].as_u64().unwrap();
+            director.reload(&configs[(taken as usize + 1) % 2]);
+            until("it is read", PATIENCE, || director.status()["reloads"]["taken"] == taken + 1);
+        }
+    };
+
+    reload(RELOADS / 5);
+    let before = (memory(&director), descriptors(&director));
+    let elections = elections(&director);
+    reload(RELOADS - RELOADS / 5);
+
+    // Those of checks that run come and go.
+    until("it has no more descriptors than before", PATIENCE, || descriptors(&director) <= before.1);
+    let grown = memory(&director).saturating_sub(before.0);
+    assert!(grown <= 512, "{grown} kB more than after the first fifth");
+    assert_eq!(self::elections(&director), elections, "nobody was elected anew");
+}
+
+/// The same with another weight, one real server and one address more, another script and another priority.
+fn changed(text: &str) -> String {
+    text.replacen("weight 1", "weight 3", 1)
+        .replacen("172.18.50.50/16 dev eth0\n", "172.18.50.50/16 dev eth0\n 172.18.50.52/16 dev eth0\n", 1)
+        .replacen("priority 98", "priority 97", 1)
+        .replacen("vrrp_instance myroute1 {", "vrrp_script yes {\n script /bin/true\n}\nvrrp_instance myroute1 {\n track_script {\n yes weight 2\n }\n", 1)
+        .replacen("real_server 172.18.200.100 80 {", "real_server 172.18.200.101 80 {\n TCP_CHECK {\n }\n }\n real_server 172.18.200.100 80 {", 1)
+}
+
+fn elections(director: &Director) -> u64 {
+    let status = director.status();
+    let instances = status["instances"].as_array().unwrap();
+    instances.iter().map(|one| one["statistics"]["master-transitions"].as_u64().unwrap()).sum()
+}
+
+/// What the process holds of memory of its own, in kB.
+fn memory(director: &Director) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", director.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+fn descriptors(director: &Director) -> usize {
+    fs::read_dir(format!("/proc/{}/fd", director.pid())).unwrap().count()
+}
+
+const RELOADS: u64 = 1000;
+const PATIENCE: Duration = Duration::from_secs(60);

@@ -69,7 +69,9 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
             ipvs.remove_service(&id)?;
             return Ok(());
         }
-        for entry in ipvs.destinations(&id)? {
+        let mut entries = ipvs.destinations(&id)?;
+        entries.sort_unstable_by_key(|entry| entry.destination.address()); // The kernel's order is newest first.
+        for entry in entries {
             let connections = entry.connections;
             let total = entry.stats.connections;
             println!("{}: {} active, {total} in all", entry.destination.address(), connections.active);

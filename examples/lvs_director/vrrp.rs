@@ -107,8 +107,19 @@ impl Vrrp {
 
     /// Takes what has come in at a channel: so much at the most, for a flood must not keep a Master from advertising.
     pub(crate) fn receive(&mut self, number: u32) {
+        self.receive_from(number, None);
+        for place in 0..self.instances.len() {
+            let instance = self.instances.get(place);
+            if instance.is_some_and(|it| it.id.interface == number && it.vmac_socket.is_some()) {
+                self.receive_from(number, Some(place));
+            }
+        }
+    }
+
+    /// Takes what has come to a channel itself, or to an instance's virtual MAC.
+    fn receive_from(&mut self, number: u32, vmac: Option<usize>) {
         for _ in 0..MOST_BATCHES {
-            let taken = self.receive_batch(number);
+            let taken = self.receive_batch(number, vmac);
             self.carry_out();
             if taken < ReceiveBatch::PACKETS {
                 break;
@@ -116,9 +127,13 @@ impl Vrrp {
         }
     }
 
-    fn receive_batch(&mut self, number: u32) -> usize {
+    fn receive_batch(&mut self, number: u32, vmac: Option<usize>) -> usize {
         let Some(channel) = self.channels.get_mut(number as usize).and_then(Option::as_mut) else { return 0 };
-        let Some(socket) = &channel.socket else { return 0 };
+        let socket = match vmac {
+            None => channel.socket.as_ref(),
+            Some(place) => self.instances.get(place).and_then(|instance| instance.vmac_socket.as_ref()),
+        };
+        let Some(socket) = socket else { return 0 };
         let packets = match socket.recv_batch(&mut self.received) {
             Ok(packets) => packets,
             Err(error) => {
@@ -280,8 +295,8 @@ impl Vrrp {
             State::Initialize => Word::Stop,
         };
         match transition.to {
-            State::Master => self.unhand_vmac(place, true),
-            State::Backup | State::Fault | State::Initialize => self.unhand_vmac(place, false),
+            State::Master => self.raise_vmac(place),
+            State::Backup | State::Fault | State::Initialize => self.lower_vmac(place),
         }
         if transition.to == State::Fault || transition.to == State::Initialize {
             self.drop_what_was_left(place);

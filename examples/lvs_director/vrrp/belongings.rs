@@ -6,11 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use vip_netlink::{Announcer, Batch, Interface, Protocol, Reception, VrrpSocket};
+use vip_netlink::{Announcer, Batch, Interface, VrrpSocket};
 use vrrp_engine::{Fault, State};
 
 use super::{Instance, Vrrp};
-use crate::{log, routes, statics::carry_out};
+use crate::{log, poll::Token, routes, statics::carry_out};
 
 impl Vrrp {
     /// Puts everything on the interfaces: what is there already costs a look. A Master that cannot would keep others from
@@ -18,7 +18,7 @@ impl Vrrp {
     pub(super) fn acquire(&mut self, place: usize) {
         let Some(instance) = self.instances.get_mut(place) else { return };
         instance.has_left_behind = false;
-        self.unhand_vmac(place, true);
+        self.raise_vmac(place);
         self.block(place);
         let Some(instance) = self.instances.get(place) else { return };
         let picture = self.monitor.picture();
@@ -79,6 +79,7 @@ impl Vrrp {
     fn drop_all(&mut self, place: usize) {
         let Some(instance) = self.instances.get_mut(place) else { return };
         instance.has_left_behind = false;
+        self.lower_vmac(place);
         let Some(instance) = self.instances.get(place) else { return };
         let picture = self.monitor.picture();
         let mut batch = Batch::new();
@@ -218,41 +219,51 @@ impl Vrrp {
     }
 
     /// Has that interface up while the instance is Master, and only then: what it sends tells switches where the address is.
-    pub(super) fn unhand_vmac(&mut self, place: usize, is_master: bool) {
-        if self.instances.get(place).is_none_or(|instance| instance.vmac.is_none()) {
-            return;
-        }
+    pub(super) fn raise_vmac(&mut self, place: usize) {
         self.make_vmac(place);
-        let Some(instance) = self.instances.get_mut(place) else { return };
-        let Some(vmac) = &instance.vmac else { return };
-        let Some(interface) = self.monitor.picture().interface_named(vmac.name()).copied() else { return };
-        let done = if is_master {
-            self.netlink.bring_up(&interface)
-        } else {
-            instance.vmac_socket = None;
-            self.netlink.take_down(&interface)
-        };
-        if let Err(error) = done {
+        let Some(interface) = self.vmac_interface(place) else { return };
+        let Some(instance) = self.instances.get(place) else { return };
+        if let Err(error) = self.netlink.bring_up(&interface) {
             log::error(&instance.model.name, error);
         }
-        let source = self
-            .channels
-            .get(instance.id.interface as usize)
-            .and_then(Option::as_ref)
-            .and_then(|it| it.source);
-        if let (true, true, None, Some(source)) =
-            (is_master, instance.sends_from_vmac(), &instance.vmac_socket, source)
-        {
-            match VrrpSocket::open(&interface, source, Reception::Unicast, Protocol::Vrrp) {
-                Ok(socket) => {
-                    // It is for sending alone.
-                    if let Err(error) = socket.receive_only([]) {
-                        log::warn(&instance.model.name, error);
-                    }
-                    instance.vmac_socket = Some(socket);
+        if instance.sends_from_vmac() && instance.vmac_socket.is_none() {
+            self.open_vmac_socket(place, &interface);
+        }
+    }
+
+    /// Takes it down again.
+    pub(super) fn lower_vmac(&mut self, place: usize) {
+        let Some(interface) = self.vmac_interface(place) else { return };
+        let Some(instance) = self.instances.get_mut(place) else { return };
+        instance.vmac_socket = None;
+        if let Err(error) = self.netlink.take_down(&interface) {
+            log::error(&instance.model.name, error);
+        }
+    }
+
+    fn vmac_interface(&self, place: usize) -> Option<Interface> {
+        let vmac = self.instances.get(place)?.vmac?;
+        self.monitor.picture().interface_named(vmac.name()).copied()
+    }
+
+    /// Opens a socket on the virtual MAC, to send from it, and to hear others who have the same: as long as it is up, the kernel
+    /// takes what they send for its own, and gives it to nobody else.
+    fn open_vmac_socket(&mut self, place: usize, interface: &Interface) {
+        let Some(instance) = self.instances.get_mut(place) else { return };
+        let number = instance.id.interface;
+        let Some(channel) = self.channels.get(number as usize).and_then(Option::as_ref) else { return };
+        let Some(source) = channel.source else { return };
+        let opened = VrrpSocket::open(interface, source, channel.key.reception, channel.key.protocol);
+        let opened =
+            opened.and_then(|socket| socket.receive_only([instance.model.vrid.get()]).map(|()| socket));
+        match opened {
+            Ok(socket) => {
+                if let Err(error) = self.poll.add(&socket, Token::Channel(number)) {
+                    log::error(&instance.model.name, error);
                 }
-                Err(error) => log::error(&instance.model.name, error),
+                instance.vmac_socket = Some(socket);
             }
+            Err(error) => log::error(&instance.model.name, error),
         }
     }
 

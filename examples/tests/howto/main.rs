@@ -6,9 +6,11 @@ mod director;
 mod faults;
 mod host;
 mod mailbox;
+mod news;
 mod play;
 mod reload;
 mod site;
+mod ways;
 
 use std::process::ExitCode;
 
@@ -20,6 +22,8 @@ fn main() -> ExitCode {
     }
     lab::run_tests(lab::tests![
         play::the_howto_plays_whoever_the_directors_are,
+        news::fifos_and_scripts_are_told_what_keepalived_tells_them,
+        ways::every_way_to_speak_is_keepalived_s_too,
         reload::one_weight_changed_among_thousands_is_one_write,
         reload::a_thousand_reloads_cost_nothing_that_stays,
         faults::a_director_that_is_killed_under_load_comes_back_to_its_own_table,

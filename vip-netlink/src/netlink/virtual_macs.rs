@@ -36,6 +36,10 @@ impl Netlink {
     /// [`take_down`](Self::take_down), [`remove`](Self::remove). What is taken over stays up or down, and keeps its
     /// addresses; whatever else is wrong about it is put right.
     ///
+    /// While it is up, multicast packets from the same hardware address come to this interface alone, not to the parent: to
+    /// hear another Master that sends its advertisements from it, as keepalived with `use_vmac` does, have a
+    /// [`VrrpSocket`](crate::VrrpSocket) here too.
+    ///
     /// It answers ARP for its own addresses alone, and takes no IPv6 address of itself; with that of a virtual router for
     /// IPv4, it has no IPv6 at all. To keep it from believing routers, and IPv6 from it, the thread has to be in the
     /// interface's network namespace and `/proc/sys` has to be writable. Otherwise, while it is up, it takes an address and a

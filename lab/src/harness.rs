@@ -3,11 +3,16 @@ use std::{
     io::{self, Write},
     path::PathBuf,
     process::ExitCode,
+    thread,
 };
 
 use libtest_mimic::{Arguments, Completion, Trial, run};
 
-use crate::{enter::enter, namespace::Namespace};
+use crate::{
+    enter::enter,
+    namespace::Namespace,
+    uml::{inside_umls, is_ours},
+};
 
 /// Runs tests, each in a network namespace of its own: the whole `main` of a test binary with `harness = false`.
 ///
@@ -40,7 +45,8 @@ pub fn run_tests(tests: Vec<(&'static str, fn())>) -> ExitCode {
             }
         }
     };
-    let trials = tests.into_iter().map(|(name, test)| {
+    let shared = tests.into_iter().enumerate().filter(|(place, _)| is_ours(*place));
+    let trials = shared.map(|(_, (name, test))| {
         Trial::ignorable_test(name, move || {
             if !may_run {
                 return Ok(Completion::ignored());
@@ -50,6 +56,16 @@ pub fn run_tests(tests: Vec<(&'static str, fn())>) -> ExitCode {
         })
     });
     run(&arguments, trials.collect()).exit_code()
+}
+
+/// [`run_tests`] where there is something that this kernel may lack, else inside User-Mode Linux, as
+/// [`inside_uml`](crate::inside_uml()) says. All tests are shared by two kernels there, if there are two CPUs.
+pub fn run_tests_where(what: &str, has: impl FnOnce() -> bool, tests: Vec<(&'static str, fn())>) -> ExitCode {
+    // Somebody who asks for certain tests wants to see their progress.
+    let asks_for_all = env::args().len() == 1;
+    let cpus = thread::available_parallelism().map_or(1, usize::from);
+    let kernels = if asks_for_all { cpus.min(tests.len()).clamp(1, 2) } else { 1 };
+    inside_umls(what, has, kernels).unwrap_or_else(|| run_tests(tests))
 }
 
 /// Names tests after their functions, for [`run_tests`].

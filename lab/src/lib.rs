@@ -23,7 +23,8 @@
 //! # }
 //! ```
 //!
-//! Test binaries use [`run_tests`] with [`tests!`], and [`need`] for programs that may be missing.
+//! Test binaries use [`run_tests`] with [`tests!`], [`run_tests_where`] for what a kernel may lack, and [`need`] for programs
+//! that may be missing.
 
 mod allocations;
 mod capture;
@@ -40,7 +41,7 @@ pub mod written;
 pub use allocations::{CountingAllocator, allocations};
 pub use capture::{Capture, Frame, all_frames_of};
 pub use enter::{NotPermitted, enter};
-pub use harness::{need, run_tests};
+pub use harness::{need, run_tests, run_tests_where};
 pub use lan::Lan;
 pub use namespace::Namespace;
 pub use stalls::Stalls;

@@ -75,6 +75,13 @@ impl Stalls {
         gaps.sort();
         covered(&gaps, from, to)
     }
+
+    /// The longest time so far that a CPU stood still.
+    #[must_use]
+    pub fn longest(&self) -> Duration {
+        let gaps = self.shared.gaps.lock().unwrap_or_else(PoisonError::into_inner);
+        gaps.iter().map(|(from, to)| *to - *from).max().unwrap_or_default()
+    }
 }
 
 impl Drop for Stalls {

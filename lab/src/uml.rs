@@ -2,7 +2,8 @@ use std::{
     env,
     io::{self, Write},
     path::{Path, PathBuf},
-    process::{Command, ExitCode},
+    process::{Command, ExitCode, Stdio},
+    thread,
 };
 
 use crate::harness::{is_required, need};
@@ -11,10 +12,15 @@ use crate::harness::{is_required, need};
 /// thing in `main`, before [`enter`](crate::enter()).
 ///
 /// The program inside has the same arguments, environment and directory, of which it can write no other, and this one its
-/// exit code. Where there can be no
-/// such kernel it says so in one line and exits well; with `REQUIRE_LAB=1` in the environment that is a failure. With
-/// `SKIP_UML=1` it is not started. The script that starts the kernel is `.ci/uml-run`, or what `UML_RUN` names.
+/// exit code. Where there can be no such kernel it says so in one line and exits well; with `REQUIRE_LAB=1` in the
+/// environment that is a failure. With `SKIP_UML=1` it is not started. The script that starts the kernel is `.ci/uml-run`,
+/// or what `UML_RUN` names.
 pub fn inside_uml(what: &str, has: impl FnOnce() -> bool) -> Option<ExitCode> {
+    inside_umls(what, has, 1)
+}
+
+/// The same with several kernels: each has one CPU only, and is told which share of the work is its own.
+pub(crate) fn inside_umls(what: &str, has: impl FnOnce() -> bool, shares: usize) -> Option<ExitCode> {
     let only_lists = env::args().any(|argument| argument == "--list");
     if only_lists || has() {
         return None;
@@ -33,19 +39,48 @@ pub fn inside_uml(what: &str, has: impl FnOnce() -> bool) -> Option<ExitCode> {
         return Some(refuse(what, "and Debian's user-mode-linux, which has, is not installed"));
     }
     say(&format!("this kernel has no {what}: going on inside User-Mode Linux"));
-    let status = env::current_exe().and_then(|program| {
-        let here = env::current_dir()?;
+    let code = run_inside(&uml_run, shares);
+    Some(code.unwrap_or_else(|error| refuse(what, &format!("and uml-run cannot be started: {error}"))))
+}
+
+fn run_inside(uml_run: &Path, shares: usize) -> io::Result<ExitCode> {
+    let (program, here) = (env::current_exe()?, env::current_dir()?);
+    let run = |share: usize| {
         let mut uml = Command::new(uml_run);
-        uml.arg(program).args(env::args_os().skip(1)).env(INSIDE, "1").env("UML_WRITABLE", here).status()
-    });
-    Some(match status {
-        Ok(status) if status.success() => ExitCode::SUCCESS,
-        Ok(status) => {
-            let code = status.code().and_then(|code| u8::try_from(code).ok());
-            code.map_or(ExitCode::FAILURE, ExitCode::from)
+        uml.arg(&program).args(env::args_os().skip(1));
+        uml.env(INSIDE, "1").env("UML_WRITABLE", &here).env(SHARE, format!("{share}/{shares}"));
+        if env::var_os("UML_TIMEOUT").is_none() {
+            uml.env("UML_TIMEOUT", PATIENCE);
         }
-        Err(error) => refuse(what, &format!("and uml-run cannot be started: {error}")),
-    })
+        // What the first prints is progress; what another prints follows.
+        uml.stdout(if share == 0 { Stdio::inherit() } else { Stdio::piped() })
+            .stderr(Stdio::inherit())
+            .output()
+    };
+    let ended: Vec<_> = thread::scope(|scope| {
+        let running: Vec<_> = (0..shares).map(|share| scope.spawn(move || run(share))).collect();
+        running
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|_| Err(io::Error::other("a panic"))))
+            .collect()
+    });
+    let mut code = ExitCode::SUCCESS;
+    for output in ended {
+        let output = output?;
+        let _ = io::stdout().write_all(&output.stdout);
+        if !output.status.success() {
+            let status = output.status.code().and_then(|code| u8::try_from(code).ok());
+            code = status.map_or(ExitCode::FAILURE, ExitCode::from);
+        }
+    }
+    Ok(code)
+}
+
+/// Whether a test is among those that this program is to run, by its place in the list: see [`inside_umls`].
+pub(crate) fn is_ours(place: usize) -> bool {
+    let share = env::var(SHARE).unwrap_or_default();
+    let numbers = share.split_once('/').and_then(|(mine, all)| Some((mine.parse().ok()?, all.parse().ok()?)));
+    numbers.is_none_or(|(mine, all): (usize, usize)| place.checked_rem(all) == Some(mine))
 }
 
 fn uml_run() -> Option<PathBuf> {
@@ -67,3 +102,9 @@ fn say(line: &str) {
 
 /// Set for the program inside.
 const INSIDE: &str = "LAB_INSIDE_UML";
+
+/// Which of how many shares of the tests the program inside runs: `0/2`.
+const SHARE: &str = "LAB_SHARE";
+
+/// For all tests of a program, in seconds, on a machine that does much else: each has bounds of its own.
+const PATIENCE: &str = "2400";

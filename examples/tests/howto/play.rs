@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use lab::Stalls;
+
 use crate::{
     director::{Director, Kind},
     host::{Host, until},
@@ -19,16 +21,20 @@ pub(crate) fn the_howto_plays_whoever_the_directors_are() {
             return;
         }
     }
+    let stalls = &Stalls::watch().unwrap();
     let pairs = [(Kind::Ours, Kind::Ours), (Kind::Ours, Kind::Keepalived), (Kind::Keepalived, Kind::Ours)];
     thread::scope(|scope| {
         for (first, second) in pairs {
             let name = format!("{first:?} and {second:?}");
-            thread::Builder::new().name(name).spawn_scoped(scope, move || play(first, second)).unwrap();
+            thread::Builder::new()
+                .name(name)
+                .spawn_scoped(scope, move || play(first, second, stalls))
+                .unwrap();
         }
     });
 }
 
-fn play(first: Kind, second: Kind) {
+fn play(first: Kind, second: Kind, stalls: &Stalls) {
     let site = Site::new().with_mails();
     let dump = Dump::start(&site.client);
 
@@ -49,7 +55,7 @@ fn play(first: Kind, second: Kind) {
 
     block_and_unblock(&site);
     let mut site = balance(site, &one, &two);
-    mails_are_in_order(&site);
+    mails_are_in_order(&site, stalls);
     crash(&mut site, one, two, first);
 }
 
@@ -116,15 +122,31 @@ fn balance(mut site: Site, one: &Director, two: &Director) -> Site {
 
 /// The notification script's mails: node2 was Backup, Master alone, Backup when node1 came, and both again when its
 /// advertisements were kept back.
-fn mails_are_in_order(site: &Site) {
+fn mails_are_in_order(site: &Site, stalls: &Stalls) {
     let mailbox = site.mailbox.as_ref().unwrap();
-    let words = |from: &str| -> Vec<String> {
-        let word = |subject: &String| subject.rsplit(' ').next().unwrap().to_owned();
-        mailbox.subjects(from).iter().map(word).collect()
-    };
-    until("all mails are there", CHECKS, || words("script2").len() >= 5 && words("script1").len() >= 2);
-    assert_eq!(words("script2"), ["backup", "master", "backup", "master", "backup"], "{:?}", mailbox.mails());
-    assert_eq!(words("script1"), ["backup", "master"], "{:?}", mailbox.mails());
+    let expected = [
+        ("script2", &["backup", "master", "backup", "master", "backup"][..]),
+        ("script1", &["backup", "master"]),
+    ];
+    for (from, expected) in expected {
+        let words = || -> Vec<String> {
+            let word = |subject: &String| subject.rsplit(' ').next().unwrap().to_owned();
+            mailbox.subjects(from).iter().map(word).collect()
+        };
+        until("all mails are there", CHECKS, || {
+            let words = words();
+            words.len() >= expected.len() && words.last().map(String::as_str) == expected.last().copied()
+        });
+        let words = words();
+        let is_excused = words.len() > expected.len() && has_stood_still(stalls);
+        let is_in_order =
+            words[..expected.len()] == *expected && words.windows(2).all(|pair| pair[0] != pair[1]);
+        assert!(
+            is_in_order && (words.len() == expected.len() || is_excused),
+            "{from}: {words:?}, {:?}",
+            mailbox.mails()
+        );
+    }
 }
 
 /// A director is killed: curl goes on through the other. It comes back, and takes over again.
@@ -154,6 +176,16 @@ fn crash(site: &mut Site, mut one: Director, two: Director, first: Kind) {
 /// Whether each has its own.
 fn is_split(site: &Site) -> bool {
     site.node_1.has(VIP_1) && !site.node_1.has(VIP_2) && site.node_2.has(VIP_2) && !site.node_2.has(VIP_1)
+}
+
+/// Whether the machine stood still for so long that a Master may have been given up that was none the worse for it. Says so.
+pub(crate) fn has_stood_still(stalls: &Stalls) -> bool {
+    let longest = stalls.longest();
+    let has = longest >= Duration::from_secs(1);
+    if has {
+        eprintln!("the machine stood still for {longest:?}: an election more than expected is excused");
+    }
+    has
 }
 
 /// What `ipvsadm -Ln` shows behind an address: address, forwarding method and weight of each.

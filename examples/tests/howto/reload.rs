@@ -2,9 +2,12 @@
 
 use std::{fmt::Write, fs, time::Duration};
 
+use lab::Stalls;
+
 use crate::{
     director::{Director, Kind},
     host::{Host, until},
+    play::has_stood_still,
     site::Site,
 };
 
@@ -67,13 +70,15 @@ pub(crate) fn a_thousand_reloads_cost_nothing_that_stays() {
     reload(RELOADS / 5);
     let before = (memory(&director), descriptors(&director));
     let elections = elections(&director);
+    let stalls = Stalls::watch().unwrap();
     reload(RELOADS - RELOADS / 5);
 
     // Those of checks that run come and go.
     until("it has no more descriptors than before", PATIENCE, || descriptors(&director) <= before.1);
     let grown = memory(&director).saturating_sub(before.0);
     assert!(grown <= 512, "{grown} kB more than after the first fifth");
-    assert_eq!(self::elections(&director), elections, "nobody was elected anew");
+    let is_as_before = self::elections(&director) == elections;
+    assert!(is_as_before || has_stood_still(&stalls), "somebody was elected anew: {}", director.log());
 }
 
 /// The same with another weight, one real server and one address more, another script and another priority.

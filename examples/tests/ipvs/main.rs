@@ -27,10 +27,7 @@ fn main() -> ExitCode {
         Ok("ipvs_list") => return ipvs_list::main(),
         _ => {}
     }
-    if let Some(code) = lab::inside_uml("IPVS", has_ipvs) {
-        return code;
-    }
-    lab::run_tests(lab::tests![
+    let tests = lab::tests![
         what_is_listed_is_what_ipvsadm_lists,
         the_same_is_there_as_json,
         a_file_is_applied_and_its_plan_shown,
@@ -38,7 +35,8 @@ fn main() -> ExitCode {
         a_file_that_is_wrong_says_where,
         what_the_kernel_refuses_is_said,
         a_virtual_server_is_there_as_long_as_its_program,
-    ])
+    ];
+    lab::run_tests_where("IPVS", has_ipvs, tests)
 }
 
 fn has_ipvs() -> bool {

@@ -6,12 +6,10 @@ mod server;
 mod subject;
 
 fn main() -> std::process::ExitCode {
-    if let Some(code) = lab::inside_uml("IPVS", peers::has_ipvs) {
-        return code;
-    }
-    lab::run_tests(lab::tests![
+    let tests = lab::tests![
         peers::haproxy_and_we_see_the_same_ups_and_downs,
         peers::keepalived_and_we_see_the_same_ups_and_downs,
         peers::fault_1_a_server_that_drips_is_up_for_keepalived_and_down_for_us,
-    ])
+    ];
+    lab::run_tests_where("IPVS", peers::has_ipvs, tests)
 }

@@ -25,9 +25,6 @@ fn main() -> std::process::ExitCode {
     if let Some(code) = privileges::as_child() {
         return code;
     }
-    if let Some(code) = lab::inside_uml("IPVS", has_ipvs) {
-        return code;
-    }
     #[cfg_attr(not(feature = "tokio"), expect(unused_mut, reason = "nothing is added then"))]
     let mut tests = lab::tests![
         matrix::every_service_is_held_and_shown_as_written,
@@ -88,7 +85,7 @@ fn main() -> std::process::ExitCode {
         with_tokio::calls_are_made_while_other_tasks_run,
         with_tokio::a_drain_is_waited_for,
     ]);
-    lab::run_tests(tests)
+    lab::run_tests_where("IPVS", has_ipvs, tests)
 }
 
 /// Tells whether there is one, or who asks may not know.

@@ -15,7 +15,7 @@ use crate::{
     combination::{Cast, Combination, Secret},
     differences::explain,
     scene::{Play, Scene, plays},
-    stage::{Stage, Trace, now},
+    stage::{Stage, Trace, UPSETTING, now},
 };
 
 /// What came of a scene.
@@ -214,4 +214,3 @@ const LONGEST: [Scene; 5] = [Scene::Equal, Scene::Start, Scene::Split, Scene::No
 
 const ATTEMPTS: usize = 3;
 const WINDOW: Duration = Duration::from_millis(200);
-const UPSETTING: Duration = Duration::from_millis(60);

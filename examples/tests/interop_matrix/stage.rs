@@ -22,6 +22,9 @@ pub(crate) type Result<T = ()> = std::result::Result<T, String>;
 /// A shared machine may run late, and keepalived takes a while to start. Never early: the protocol's own time is a bound.
 pub(crate) const SLACK: Duration = Duration::from_millis(1500);
 
+/// A machine that stands still for longer upsets what is done between two beats.
+pub(crate) const UPSETTING: Duration = Duration::from_millis(60);
+
 /// More than an interval, less than two.
 const A_WHILE: Duration = Duration::from_millis(1300);
 
@@ -254,13 +257,14 @@ impl Stage {
         last.copied().ok_or_else(|| format!("{} has said nothing", side.name()))
     }
 
-    fn took(&self, side: Side, measured: Duration, protocol: Duration) -> Result {
+    /// Expects a side to have taken its time, and not much more.
+    pub(crate) fn took(&self, side: Side, measured: Duration, protocol: Duration) -> Result {
         // Clock readings of two packets: a microsecond is no contradiction. keepalived computes in microseconds too, but from
-        // a clock that it reads once a turn of its loop: a packet that comes in while it is at something else is to it older
-        // than it is.
+        // a clock that it reads once a turn of its loop: a packet that comes in while it is at something else, or waits for
+        // a CPU, is to it older than it is. As long as that may last, `was_upset` tells.
         let early = match self.cast.kind(side) {
             Kind::Ours => Duration::from_micros(100),
-            Kind::Keepalived => Duration::from_millis(5),
+            Kind::Keepalived => UPSETTING,
         };
         if measured + early < protocol {
             return Err(format!(

@@ -14,10 +14,9 @@ use std::{
 };
 
 use lab::{Namespace, Stalls, allocations};
-use nix::time::{ClockId, clock_gettime};
 use vip_netlink::{Address, AssignedAddress, Event, EventKind, Lost, Monitor, Netlink, Origin, Owner};
 
-use crate::support::{PATIENCE, Queueing, address, wait_readable};
+use crate::support::{PATIENCE, Queueing, address, now, wait_readable};
 
 pub(crate) fn after_5000_changes_it_slept_through_the_picture_is_what_iproute2_shows() {
     let Some(host) = Host::new() else { return };
@@ -565,10 +564,6 @@ fn removed(event: &Event) -> Option<Address> {
 
 fn told_address(event: &Event) -> Option<Address> {
     event.kind.address().map(AssignedAddress::address)
-}
-
-fn now() -> Duration {
-    clock_gettime(ClockId::CLOCK_MONOTONIC).unwrap().into()
 }
 
 /// What a socket has that asks for nothing, of which the kernel grants twice as much: room for some 256 events.

@@ -13,7 +13,10 @@ use std::{
 };
 
 use lab::{Capture, Lan, Namespace};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    time::{ClockId, clock_gettime},
+};
 use vip_netlink::{
     Address, Announcer, AssignedAddress, Interface, Netlink, Packet, Protocol, Reception, VrrpSocket,
 };
@@ -288,6 +291,11 @@ impl Queueing {
         let before = mem::replace(&mut self.last, sum);
         sum - before
     }
+}
+
+/// Now, by the clock of [`lab::Stalls`].
+pub(crate) fn now() -> Duration {
+    clock_gettime(ClockId::CLOCK_MONOTONIC).unwrap().into()
 }
 
 pub(crate) fn wait_readable(fd: BorrowedFd<'_>, deadline: Instant) -> bool {

@@ -52,7 +52,7 @@ use kernel_netlink::{Attributes, Malformed, RequestSocket, find};
 /// By an nftables table of its own, [`table`](Self::table), that belongs to this value's socket (`NFT_TABLE_F_OWNER`):
 /// others can read but not change it, `nft flush ruleset` leaves it alone, and the kernel removes it when the value is
 /// dropped and when the process ends, in whatever way; that takes it some milliseconds. (A child process that was forked
-/// without `exec` keeps it alive.)
+/// and has not called `exec` keeps it alive. Dropping the value lets all packets pass at once even so.)
 /// Nothing is changed outside that table. Being let through by it is not being accepted: all other tables are asked as
 /// well.
 ///
@@ -210,6 +210,19 @@ impl AcceptFilter {
     }
 }
 
+impl Drop for AcceptFilter {
+    fn drop(&mut self) {
+        // The kernel takes the table away with its socket, of which a process that another thread is just starting has a
+        // copy. What is in the table is not to outlive the value by that.
+        if !self.blocked.is_empty() || !self.is_certain {
+            // If it fails, there is still the socket.
+            let _ = self
+                .socket
+                .transaction(SUBSYSTEM, |transaction| destination::write_flush(transaction, &self.table));
+        }
+    }
+}
+
 /// What an [`AcceptFilter`] has dropped.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -310,6 +323,17 @@ mod tests {
 
         assert_eq!(kinds(&sent(&kernel)), [16, 0xa0e, 0xa0e, 0xa0e, 0xa0c, 17]);
         assert_eq!(filter.blocked().collect::<Vec<_>>(), [one]);
+    }
+
+    #[test]
+    fn what_is_blocked_is_let_through_before_the_socket_is_closed() {
+        let (mut filter, kernel) = scripted(&[answer(2), answer(7)]);
+        filter.block(&eth0(), &[IpAddr::from([10, 0, 0, 1])]).unwrap();
+        assert_eq!(kinds(&sent(&kernel)), [16, 0xa0c, 17]);
+
+        drop(filter);
+
+        assert_eq!(kinds(&sent(&kernel)), [16, 0xa0e, 0xa0e, 0xa0e, 17]);
     }
 
     fn kinds(bytes: &[u8]) -> Vec<u16> {

@@ -1,8 +1,16 @@
 //! The checkers of real servers, in healthcheck's words.
 
-use std::{error::Error, sync::Arc};
+use std::{
+    error::Error,
+    io::{self, Read},
+    path::Path,
+    sync::Arc,
+};
 
-use failover_examples::keepalived_conf::model::{self, CheckKind, HttpCheck, HttpUrl};
+use failover_examples::{
+    keepalived_conf::model::{self, CheckKind, HttpCheck, HttpUrl},
+    open_regular,
+};
 use healthcheck::{
     Check, Dns, Echo, Endpoint, ExitMap, Expect, Found, Http, InTurn, Policy, Rounds, Script, Smtp, Tcp, Tls,
     TlsConfig, Udp,
@@ -65,7 +73,7 @@ fn http_check(endpoint: Endpoint, model: &HttpCheck) -> Result<Check, Box<dyn Er
     // keepalived verifies nobody.
     let mut config = TlsConfig::danger_without_verification();
     if let Some((certificate, key)) = &tls.client {
-        config = config.client_certificate(&std::fs::read(certificate)?, &std::fs::read(key)?);
+        config = config.client_certificate(&read(certificate)?, &read(key)?);
     }
     if tls.sni.is_none() {
         config = config.without_sni();
@@ -75,6 +83,12 @@ fn http_check(endpoint: Endpoint, model: &HttpCheck) -> Result<Check, Box<dyn Er
     let name = tls.sni.as_deref().unwrap_or(&address);
     let urls = urls.into_iter().map(|url| Tls::new(&config, name, url)).collect::<Result<Vec<_>, _>>()?;
     Ok(Check::new(endpoint, InTurn::new(urls, rounds)))
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_regular(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn http(check: &HttpCheck, url: &HttpUrl) -> Result<Http, Box<dyn Error>> {

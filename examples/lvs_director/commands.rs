@@ -7,8 +7,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     io::Write,
     mem,
-    os::unix::{fs::MetadataExt, process::CommandExt},
-    path::Path,
+    os::unix::process::CommandExt,
     process::{Child, Command as Process, Stdio},
     time::{Duration, Instant},
 };
@@ -19,7 +18,7 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::log;
+use crate::{log, security};
 
 /// One program to run, with what it is told on its standard input.
 #[derive(Clone, Debug)]
@@ -162,17 +161,10 @@ fn start(queue: &str, run: &Run, now: Instant, is_secure: bool) -> Option<Runnin
 
 /// Starts a program in a process group of its own, in the directory `/`, without a shell.
 fn spawn(run: &Run, is_secure: bool) -> Result<Child, String> {
-    let Command { program, args, user } = &run.command;
-    let runs_as_root = user.map_or_else(|| nix::unistd::geteuid().is_root(), |user| user.uid == 0);
-    if is_secure
-        && runs_as_root
-        && let Some(path) = writable_by_others(program)
-    {
-        return Err(format!(
-            "{} can be written by others than root, and enable_script_security is set",
-            path.display()
-        ));
+    if is_secure && let Some(reason) = security::refusal(&run.command) {
+        return Err(reason);
     }
+    let Command { program, args, user } = &run.command;
     let mut process = Process::new(program);
     process.args(args).current_dir("/").process_group(0);
     process.stdin(if run.input.is_some() { Stdio::piped() } else { Stdio::null() });
@@ -181,20 +173,10 @@ fn spawn(run: &Run, is_secure: bool) -> Result<Child, String> {
     }
     let mut child = process.spawn().map_err(|error| error.to_string())?;
     if let (Some(input), Some(mut stdin)) = (&run.input, child.stdin.take()) {
-        // A pipe takes 64 KiB at once, and a mail is shorter.
-        stdin.write_all(input).map_err(|error| error.to_string())?;
+        // A pipe takes 64 KiB at once, and a mail is shorter. Who does not read it says so by its exit status.
+        let _ = stdin.write_all(input);
     }
     Ok(child)
-}
-
-/// Returns the part of a path that somebody else than root could have put there.
-fn writable_by_others(program: &Path) -> Option<&Path> {
-    program.ancestors().filter(|part| !part.as_os_str().is_empty()).find(|part| {
-        part.metadata().is_ok_and(|data| {
-            let is_sticky_directory = data.is_dir() && data.mode() & 0o1000 != 0;
-            data.uid() != 0 || (data.mode() & 0o022 != 0 && !is_sticky_directory)
-        })
-    })
 }
 
 /// Sends a signal to a program and to all that it has started.

@@ -11,15 +11,13 @@ use failover_examples::{
     Alarm,
     keepalived_conf::{
         Environment,
-        model::{Command, Config},
+        model::{Command, Config, Globals},
     },
+    open_regular,
 };
 use nix::{
+    errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::{
-        signal::{SigSet, Signal},
-        signalfd::{SfdFlags, SignalFd},
-    },
 };
 use std::os::fd::AsFd;
 
@@ -33,6 +31,7 @@ use crate::{
     poll::{Poll, Token},
     read_and_tell, reports,
     server::{Question, Server},
+    signals::Signals,
     statics,
     sync::Sync,
     systemd::Systemd,
@@ -44,7 +43,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Director {
     poll: Rc<Poll>,
-    signals: SignalFd,
+    signals: Signals,
     alarm: Alarm,
     /// When the alarm goes off, if it is set.
     armed: Option<Instant>,
@@ -77,24 +76,30 @@ pub(crate) struct Reloads {
     pub(crate) last: Duration,
 }
 
-/// Whether to go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
-    GoOn,
-    End,
-}
-
 impl Director {
-    /// Opens everything, and begins.
-    pub(crate) fn start(
+    /// Opens everything, and runs until it is told to end.
+    pub(crate) fn run(
         options: &Options,
         environment: Environment,
         config: Config,
-    ) -> Result<Self, Box<dyn Error>> {
-        let signals = signals()?;
-        if let Some((command, timeout)) = &config.globals.startup_script {
-            run_and_wait(command, *timeout, &signals);
+        mut signals: Signals,
+    ) -> Result<(), Box<dyn Error>> {
+        if let Some((command, timeout)) = &config.globals.startup_script
+            && run_and_wait(command, *timeout, &config.globals, &mut signals) == Waited::ToldToEnd
+        {
+            return Ok(());
         }
+        let mut director = Self::open(options, environment, config, signals)?;
+        director.begin()?;
+        director.go_on()
+    }
+
+    fn open(
+        options: &Options,
+        environment: Environment,
+        config: Config,
+        signals: Signals,
+    ) -> Result<Self, Box<dyn Error>> {
         let poll = Rc::new(Poll::new()?);
         let now = Instant::now();
         let alarm = Alarm::new()?;
@@ -104,7 +109,7 @@ impl Director {
         let needs_balancer = !options.vrrp_only && !config.virtual_servers.is_empty();
         let balancer = if needs_balancer { Some(Balancer::open(&poll, &config.globals, now)?) } else { None };
         let server = Server::open(&poll, options.status.as_deref(), options.metrics)?;
-        let mut director = Self {
+        Ok(Self {
             watcher: Watcher::open(&poll, now)?,
             files: Files::open(&poll)?,
             poll,
@@ -125,9 +130,7 @@ impl Director {
             restores_at: now + RESTORE,
             started: SystemTime::now(),
             reloads: Reloads::default(),
-        };
-        director.begin()?;
-        Ok(director)
+        })
     }
 
     fn begin(&mut self) -> Result<(), Box<dyn Error>> {
@@ -160,10 +163,16 @@ impl Director {
         self.turn_others(now);
     }
 
-    /// Runs until it is told to end.
-    pub(crate) fn run(mut self) -> Result<(), Box<dyn Error>> {
+    fn go_on(mut self) -> Result<(), Box<dyn Error>> {
         let mut ready = Vec::new();
         loop {
+            if self.signals.take_end() {
+                self.end();
+                return Ok(());
+            }
+            if self.signals.take_reload() {
+                self.reload();
+            }
             self.arm()?;
             self.poll.wait(&mut ready)?;
             // Advertisements first: one that has waited proves that its sender lives.
@@ -171,10 +180,7 @@ impl Director {
             let mut is_for_others = false;
             for token in &ready {
                 is_for_others |= !matches!(token, Token::Channel(_) | Token::Alarm);
-                if self.handle(*token) == Next::End {
-                    self.end();
-                    return Ok(());
-                }
+                self.handle(*token);
             }
             self.turn(is_for_others);
         }
@@ -195,7 +201,7 @@ impl Director {
         }
     }
 
-    fn handle(&mut self, token: Token) -> Next {
+    fn handle(&mut self, token: Token) {
         let now = Instant::now();
         match token {
             Token::Channel(number) => {
@@ -220,7 +226,10 @@ impl Director {
                 let numbers = self.files.handle_readable();
                 self.report_files(&numbers, now);
             }
-            Token::Signals => return self.handle_signals(),
+            Token::Signals => {
+                self.signals.read();
+                self.outbox.advance(now);
+            }
             Token::StatusListener => {
                 for client in self.server.accept_status() {
                     let text = reports::json(self).to_string();
@@ -236,18 +245,6 @@ impl Director {
                 }
             }
         }
-        Next::GoOn
-    }
-
-    fn handle_signals(&mut self) -> Next {
-        while let Ok(Some(signal)) = self.signals.read_signal() {
-            match i32::try_from(signal.ssi_signo).ok().and_then(|number| Signal::try_from(number).ok()) {
-                Some(Signal::SIGHUP) => self.reload(),
-                Some(Signal::SIGTERM | Signal::SIGINT) => return Next::End,
-                Some(_) | None => self.outbox.advance(Instant::now()),
-            }
-        }
-        Next::GoOn
     }
 
     /// Does what is due.
@@ -352,27 +349,28 @@ impl Director {
     fn reload(&mut self) {
         let begun = Instant::now();
         self.systemd.reloading();
-        match read_and_tell(&self.file, &self.environment).config {
-            Some(config) => match self.take(config) {
-                Ok(()) => {
-                    self.reloads.taken += 1;
-                    self.reloads.last = begun.elapsed();
-                    log::info("director", format_args!("configuration read in {:.1?}", self.reloads.last));
-                }
-                Err(error) => {
-                    self.reloads.refused += 1;
-                    log::error(
-                        "director",
-                        format_args!("the new configuration is refused, the old one stays: {error}"),
-                    );
-                }
-            },
-            None => {
+        match self.read_again() {
+            Ok(()) => {
+                self.reloads.taken += 1;
+                self.reloads.last = begun.elapsed();
+                log::info("director", format_args!("configuration read in {:.1?}", self.reloads.last));
+            }
+            Err(error) => {
                 self.reloads.refused += 1;
-                log::error("director", "the new configuration is refused, the old one stays");
+                log::error(
+                    "director",
+                    format_args!("the new configuration is refused, the old one stays: {error}"),
+                );
             }
         }
         self.systemd.ready();
+    }
+
+    fn read_again(&mut self) -> Result<(), Box<dyn Error>> {
+        // What came through a pipe came once, and who waits for more advertises nothing.
+        open_regular(&self.file).map_err(|error| format!("{}: {error}", self.file.display()))?;
+        let reading = read_and_tell(&self.file, &self.environment);
+        self.take(reading.config.ok_or("it has errors")?)
     }
 
     fn take(&mut self, config: Config) -> Result<(), Box<dyn Error>> {
@@ -418,7 +416,7 @@ impl Director {
         }
         self.deliver_last();
         if let Some((command, timeout)) = &self.config.globals.shutdown_script {
-            run_and_wait(command, *timeout, &self.signals);
+            run_and_wait(command, *timeout, &self.config.globals, &mut self.signals);
         }
         log::info("director", "ended");
     }
@@ -426,7 +424,7 @@ impl Director {
     fn deliver_last(&mut self) {
         let now = Instant::now();
         self.deliver(now);
-        wait_for_children(&self.signals, Some(LAST_WORDS), || {
+        wait_for_children(&mut self.signals, Some(LAST_WORDS), || {
             self.outbox.advance(Instant::now());
             self.outbox.is_idle()
         });
@@ -434,42 +432,58 @@ impl Director {
     }
 }
 
-fn signals() -> nix::Result<SignalFd> {
-    let mut signals = SigSet::empty();
-    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGCHLD] {
-        signals.add(signal);
-    }
-    signals.thread_block()?;
-    SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+/// Why somebody no longer waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waited {
+    Done,
+    TooLong,
+    ToldToEnd,
 }
 
 /// Runs the start-up or the shutdown script.
-fn run_and_wait(command: &Command, timeout: Option<Duration>, signals: &SignalFd) {
+fn run_and_wait(
+    command: &Command,
+    timeout: Option<Duration>,
+    globals: &Globals,
+    signals: &mut Signals,
+) -> Waited {
     let mut commands = Commands::default();
+    commands.set_security(globals.script_security);
     commands.run("director", Run { command: command.clone(), input: None }, Instant::now());
-    wait_for_children(signals, timeout, || {
+    let waited = wait_for_children(signals, timeout, || {
         commands.advance(Instant::now());
         commands.is_idle()
     });
     commands.end();
+    waited
 }
 
-/// Waits until all children it is about have ended, so long at the most.
-fn wait_for_children(signals: &SignalFd, timeout: Option<Duration>, mut is_done: impl FnMut() -> bool) {
+/// Waits until all children it is about have ended, so long at the most, or until it is told to end (once more).
+fn wait_for_children(
+    signals: &mut Signals,
+    timeout: Option<Duration>,
+    mut is_done: impl FnMut() -> bool,
+) -> Waited {
     let until = timeout.map(|timeout| Instant::now() + timeout);
-    while !is_done() {
+    loop {
+        if is_done() {
+            return Waited::Done;
+        }
         let left = until.map(|until| until.saturating_duration_since(Instant::now()));
         if left == Some(Duration::ZERO) {
-            break;
+            return Waited::TooLong;
         }
         let wait = left.map_or(PollTimeout::NONE, |left| {
             PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
         });
         let mut fds = [PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
-        if poll(&mut fds, wait).is_err() {
-            break;
+        if poll(&mut fds, wait).is_err_and(|errno| errno != Errno::EINTR) {
+            return Waited::TooLong;
         }
-        while let Ok(Some(_)) = signals.read_signal() {}
+        signals.read();
+        if signals.take_end() {
+            return Waited::ToldToEnd;
+        }
     }
 }
 

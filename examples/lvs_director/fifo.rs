@@ -12,7 +12,7 @@ use nix::{
     errno::Errno,
     libc,
     sys::{signal::Signal, stat::Mode},
-    unistd::{Gid, Uid, chown, mkfifo},
+    unistd::{Gid, Uid, fchown, mkfifo},
 };
 use std::os::unix::process::CommandExt;
 
@@ -85,14 +85,20 @@ impl Fifo {
             Err(Errno::EEXIST) => {}
             Err(error) => return Err(error.into()),
         }
-        if let Some(user) = self.model.user {
-            chown(path, Some(Uid::from_raw(user.uid)), Some(Gid::from_raw(user.gid)))?;
-        }
-        if !fs::symlink_metadata(path)?.file_type().is_fifo() {
-            return Err(io::Error::other("it is there, and no FIFO"));
-        }
+        // Of anything else not even the opening: that of a device may do something.
+        let is_fifo = |data: fs::Metadata| match data.file_type().is_fifo() {
+            true => Ok(()),
+            false => Err(io::Error::other("it is there, and no FIFO")),
+        };
+        is_fifo(fs::symlink_metadata(path)?)?;
         let flags = libc::O_NONBLOCK | libc::O_NOFOLLOW | libc::O_CLOEXEC;
-        self.file = Some(OpenOptions::new().read(true).write(true).custom_flags(flags).open(path)?);
+        let file = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path)?;
+        // What the path names may be something else by now, and what is opened is what is given away.
+        is_fifo(file.metadata()?)?;
+        if let Some(user) = self.model.user {
+            fchown(&file, Some(Uid::from_raw(user.uid)), Some(Gid::from_raw(user.gid)))?;
+        }
+        self.file = Some(file);
         Ok(())
     }
 
@@ -116,13 +122,18 @@ impl Fifo {
         }
     }
 
-    /// Buries a reader that has ended, and starts another: after each SIGCHLD.
+    /// Buries a reader that has ended: after each SIGCHLD.
     pub(crate) fn advance(&mut self) {
         let Some(reader) = &mut self.reader else { return };
         if let Ok(Some(status)) = reader.try_wait() {
             self.reader = None;
             log::warn(&self.name(), format_args!("who reads it has ended: {status}"));
         }
+    }
+
+    /// Asks who reads it to end. That they have is for the caller to see to.
+    pub(crate) fn dismiss(&mut self) -> Option<Child> {
+        self.reader.take().inspect(|reader| kill_group(reader, Signal::SIGTERM))
     }
 
     fn name(&self) -> String {
@@ -132,10 +143,7 @@ impl Fifo {
 
 impl Drop for Fifo {
     fn drop(&mut self) {
-        if let Some(reader) = &mut self.reader {
-            kill_group(reader, Signal::SIGTERM);
-            let _ = reader.try_wait();
-        }
+        self.dismiss();
         if self.made {
             let _ = fs::remove_file(&self.model.path);
         }

@@ -2,13 +2,13 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
     io::{self, Read},
     os::fd::AsFd,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
+use failover_examples::open_regular;
 use nix::{
     errno::Errno,
     sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor},
@@ -110,7 +110,7 @@ impl Files {
 /// Reads the number a file begins with.
 fn read(path: &Path) -> i64 {
     let mut text = String::new();
-    let Ok(file) = File::open(path) else { return 0 };
+    let Ok(file) = open_regular(path) else { return 0 };
     // A file that is no text has no number.
     let _ = file.take(LONGEST).read_to_string(&mut text);
     let text = text.trim_start();

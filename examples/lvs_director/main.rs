@@ -22,7 +22,9 @@ mod poll;
 mod processes;
 mod reports;
 mod routes;
+mod security;
 mod server;
+mod signals;
 mod statics;
 mod status;
 mod sync;
@@ -39,7 +41,7 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use failover_examples::keepalived_conf::{Environment, Reading, read};
 
-use crate::{director::Director, log::Format};
+use crate::{director::Director, log::Format, signals::Signals};
 
 /// Runs a keepalived.conf: virtual addresses that survive their owner, and a checked pool of servers behind them.
 #[derive(Debug, Parser)]
@@ -126,6 +128,8 @@ fn report(outcome: Result<(), Box<dyn std::error::Error>>) -> ExitCode {
 }
 
 fn direct(options: &Options) -> ExitCode {
+    // From the first: who is told to end while it reads a long configuration ends as it should.
+    let signals = Signals::listen();
     let environment = environment(options);
     let reading = read_and_tell(&options.file, &environment);
     let Some(config) = reading.config else {
@@ -136,7 +140,8 @@ fn direct(options: &Options) -> ExitCode {
         println!("{} is good", options.file.display());
         return ExitCode::SUCCESS;
     }
-    match Director::start(options, environment, config).and_then(Director::run) {
+    let run = |signals| Director::run(options, environment, config, signals);
+    match signals.map_err(Into::into).and_then(run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::error("director", &error);
@@ -155,9 +160,12 @@ fn environment(options: &Options) -> Environment {
 
 /// Reads the configuration, and says all there is to say of it.
 fn read_and_tell(file: &Path, environment: &Environment) -> Reading {
-    let reading = read(file, environment);
+    let mut reading = read(file, environment);
     for diagnostic in &reading.diagnostics {
         log::diagnostic(diagnostic);
+    }
+    if let Some(config) = &mut reading.config {
+        security::disarm(config);
     }
     reading
 }

@@ -1,6 +1,6 @@
 //! Who is told of what happens: scripts, FIFOs, mails, in that order for each event.
 
-use std::time::Instant;
+use std::{process::Child, time::Instant};
 
 use failover_examples::keepalived_conf::model::{self, Command, Globals, Notify};
 
@@ -61,6 +61,8 @@ pub(crate) struct Outbox {
     fifo: Option<Fifo>,
     vrrp_fifo: Option<Fifo>,
     lvs_fifo: Option<Fifo>,
+    /// Who read a FIFO that is gone, and has not ended yet.
+    dismissed: Vec<Child>,
 }
 
 impl Outbox {
@@ -69,9 +71,9 @@ impl Outbox {
         self.commands.set_security(globals.script_security);
         self.router_id.clone_from(&globals.router_id);
         self.mail.clone_from(&globals.mail);
-        replace(&mut self.fifo, globals.fifo.as_ref());
-        replace(&mut self.vrrp_fifo, globals.vrrp_fifo.as_ref());
-        replace(&mut self.lvs_fifo, globals.lvs_fifo.as_ref());
+        replace(&mut self.fifo, globals.fifo.as_ref(), &mut self.dismissed);
+        replace(&mut self.vrrp_fifo, globals.vrrp_fifo.as_ref(), &mut self.dismissed);
+        replace(&mut self.lvs_fifo, globals.lvs_fifo.as_ref(), &mut self.dismissed);
     }
 
     /// Tells everybody whom an instance or a group concerns.
@@ -123,6 +125,7 @@ impl Outbox {
         for fifo in [&mut self.fifo, &mut self.vrrp_fifo, &mut self.lvs_fifo].into_iter().flatten() {
             fifo.advance();
         }
+        self.dismissed.retain_mut(|reader| matches!(reader.try_wait(), Ok(None)));
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
@@ -151,9 +154,10 @@ impl Outbox {
     }
 }
 
-fn replace(fifo: &mut Option<Fifo>, model: Option<&model::Fifo>) {
+fn replace(fifo: &mut Option<Fifo>, model: Option<&model::Fifo>, dismissed: &mut Vec<Child>) {
     if fifo.as_ref().map(Fifo::model) != model {
         // The old one first: it may have the same path.
+        dismissed.extend(fifo.as_mut().and_then(Fifo::dismiss));
         *fifo = None;
         *fifo = model.map(Fifo::open);
     }

@@ -5,7 +5,8 @@ use nix::sys::{
 
 /// Turns SIGTERM and SIGINT into something to poll: they are blocked in this thread and readable from the result.
 ///
-/// Call it before other threads are started, so that they inherit the block. Child processes do not.
+/// Call it before other threads are started, so that they inherit the block. Child processes do too, through `exec`: who
+/// starts programs that know nothing of it should have handlers instead, as `lvs_director` does.
 ///
 /// # Errors
 ///

@@ -4,12 +4,14 @@ use std::{
     cell::Cell,
     collections::BTreeMap,
     env, fs,
+    io::Read,
     path::{Path, PathBuf},
     rc::Rc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use super::{Diagnostic, Environment, Severity};
+use crate::open_regular;
 
 /// The lines of a configuration, and what was wrong on the way.
 #[derive(Debug)]
@@ -241,8 +243,9 @@ impl<'e> Reader<'e> {
             self.warn(0, text, format!("there is no file {pattern}: nothing is included"));
         }
         for path in paths {
-            match fs::read(&path) {
-                Ok(bytes) => {
+            let mut bytes = Vec::new();
+            match open_regular(&path).and_then(|mut file| file.read_to_end(&mut bytes)) {
+                Ok(_) => {
                     self.depth += 1;
                     self.read_file(&path, &bytes);
                     self.depth -= 1;

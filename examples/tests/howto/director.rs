@@ -114,6 +114,11 @@ impl Director {
         self.child.wait().unwrap();
     }
 
+    /// Whether it has ended, and says that all went well.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some_and(|status| status.success())
+    }
+
     /// Kills it, and all that belongs to it, as a crash of its host does.
     pub(crate) fn crash(&mut self) {
         if !matches!(self.child.try_wait(), Ok(None)) {

@@ -271,10 +271,11 @@ impl Vrrp {
         let Some(instance) = self.instances.get_mut(place) else { return };
         instance.vmac_socket = None;
         let Some(vmac) = instance.vmac.take() else { return };
-        if let Some(interface) = self.monitor.picture().interface_named(vmac.name()).copied()
-            && let Err(error) = self.netlink.remove_virtual_mac(&interface)
-        {
-            log::warn(&instance.model.name, error);
+        let Some(interface) = self.monitor.picture().interface_named(vmac.name()).copied() else { return };
+        match self.netlink.remove_virtual_mac(&interface) {
+            // An instance that is to have the same is not to believe that it is still there.
+            Ok(_) => self.follow(),
+            Err(error) => log::warn(&instance.model.name, error),
         }
     }
 }

@@ -116,7 +116,8 @@ impl Vrrp {
         let old = std::mem::replace(&mut instance.model, model.clone());
         instance.own.retain(|own| entries(model).any(|entry| entry.address.address() == *own));
         let (id, is_master) = (instance.id, instance.state == State::Master);
-        if is_master {
+        // What a predecessor left is not in the new model either, and nobody else knows of it.
+        if is_master || instance.has_left_behind {
             self.drop_former(place, &old);
         }
         let source =

@@ -31,6 +31,13 @@ impl Host {
         Self { name, namespace, address: address.into() }
     }
 
+    /// A host that has its LAN to itself.
+    pub(crate) fn alone() -> (Lan, Self) {
+        let mut lan = Lan::new().unwrap();
+        let host = Self::new(&mut lan, "node1", [192, 0, 2, 1]);
+        (lan, host)
+    }
+
     /// Runs a program here, and returns what it printed.
     pub(crate) fn output(&self, program: &str, args: &[&str]) -> Output {
         self.namespace.run(|| Command::new(program).args(args).output()).unwrap().unwrap()

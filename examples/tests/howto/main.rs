@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         faults::a_director_that_is_killed_under_load_comes_back_to_its_own_table,
         reload::one_weight_changed_among_thousands_is_one_write,
         programs::scripts_of_root_are_root_s_and_can_be_told_to_end,
+        reload::what_a_configuration_no_longer_has_goes_whoever_put_it_there,
         programs::a_start_up_script_that_hangs_keeps_nobody_from_ending_it,
     ];
     lab::run_tests_where("IPVS", has_ipvs, tests)

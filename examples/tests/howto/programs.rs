@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use lab::Lan;
 use nix::sys::signal::Signal;
 
 use crate::{
@@ -28,7 +27,7 @@ pub(crate) fn scripts_of_root_are_root_s_and_can_be_told_to_end() {
     fs::write(folder.path("secret"), "").unwrap();
     symlink(folder.path("secret"), folder.path("fifo")).unwrap();
     let place = folder.0.display();
-    let (_lan, host) = lone_host();
+    let (_lan, host) = Host::alone();
 
     let mut director = Director::start(
         &host,
@@ -73,7 +72,7 @@ pub(crate) fn scripts_of_root_are_root_s_and_can_be_told_to_end() {
 }
 
 pub(crate) fn a_start_up_script_that_hangs_keeps_nobody_from_ending_it() {
-    let (_lan, host) = lone_host();
+    let (_lan, host) = Host::alone();
     let mut director =
         Director::start(&host, Kind::Ours, "global_defs {\n startup_script \"/bin/sleep 3600\"\n}");
     let pid = director.pid();
@@ -85,12 +84,6 @@ pub(crate) fn a_start_up_script_that_hangs_keeps_nobody_from_ending_it() {
 
     until("it has ended", PATIENCE, || director.has_ended());
     assert!(!Path::new(&script).exists(), "the script goes on");
-}
-
-fn lone_host() -> (Lan, Host) {
-    let mut lan = Lan::new().unwrap();
-    let host = Host::new(&mut lan, "node1", [192, 0, 2, 1]);
-    (lan, host)
 }
 
 /// A folder that is root's, as are those above it.

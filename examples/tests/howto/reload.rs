@@ -109,3 +109,49 @@ fn descriptors(director: &Director) -> usize {
 
 const RELOADS: u64 = 1000;
 const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) fn what_a_configuration_no_longer_has_goes_whoever_put_it_there() {
+    let (_lan, host) = Host::alone();
+    let holds = |wanted: &[&str]| {
+        let held = host.inet();
+        wanted.iter().all(|vip| held.iter().any(|line| line.starts_with(&format!("inet {vip}/"))))
+            && held.len() == wanted.len() + 1
+    };
+    let before = instance("one", 51, 150, "", &["192.0.2.100", "192.0.2.101"]);
+    let mut killed = Director::start(&host, Kind::Ours, &before);
+    until("it has both", PATIENCE, || holds(&["192.0.2.100", "192.0.2.101"]));
+    killed.crash();
+    let director = Director::start(&host, Kind::Ours, &before);
+    director.until_ready();
+
+    // It is Backup still, and the addresses are its predecessor's.
+    director.reload(&instance("one", 51, 150, "", &["192.0.2.102"]));
+    until("it has what it is to have", PATIENCE, || holds(&["192.0.2.102"]));
+
+    let vmac = |name: &str, vip: &str| instance(name, 52, 255, "use_vmac", &[vip]);
+    director.reload(&vmac("one", "192.0.2.102"));
+    until("the virtual MAC has it", PATIENCE, || holds(&[]) && has_vmac(&host, "192.0.2.102"));
+    director.reload(&vmac("other", "192.0.2.103"));
+    until("another instance has the virtual MAC", PATIENCE, || has_vmac(&host, "192.0.2.103"));
+    assert!(!director.log().contains("steps back"), "{}", director.log());
+}
+
+fn has_vmac(host: &Host, vip: &str) -> bool {
+    let output = host.output("ip", &["-4", "address", "show", "vrrp.52"]);
+    String::from_utf8_lossy(&output.stdout).contains(&format!("inet {vip}/"))
+}
+
+fn instance(name: &str, vrid: u8, priority: u8, more: &str, vips: &[&str]) -> String {
+    format!(
+        "vrrp_instance {name} {{
+             interface eth0
+             virtual_router_id {vrid}
+             priority {priority}
+             {more}
+             virtual_ipaddress {{
+                 {}
+             }}
+         }}",
+        vips.join("\n")
+    )
+}

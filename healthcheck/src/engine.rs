@@ -183,11 +183,18 @@ impl Engine {
     pub fn add(&mut self, check: Check) -> Result<CheckId, EngineError> {
         let class = check.class;
         let id = self.table.insert(check).ok_or(EngineError::Full)?;
-        self.agenda.make_room(self.table.capacity());
+        self.make_room(self.table.capacity());
         if let Some(class) = class {
             self.lines.join(class);
         }
         Ok(id)
+    }
+
+    /// Takes the memory that so many checks need: when they are added, not when many of them happen to end at once.
+    fn make_room(&mut self, count: usize) {
+        self.agenda.make_room(count);
+        reserve(&mut self.unfinished, count);
+        reserve(&mut self.events, count.min(EVENTS_LEN));
     }
 
     /// Takes a check away. A run that is going on is given up, and not reported. One that is not there is no matter.
@@ -394,6 +401,13 @@ pub enum EngineError {
     Full,
 }
 
+/// Makes room for so many in all: `VecDeque::reserve` counts from those that are there.
+fn reserve<T>(queue: &mut VecDeque<T>, count: usize) {
+    queue.reserve(count.saturating_sub(queue.len()));
+}
+
 const READY_LEN: usize = 256;
+/// As many events as a turn of the default budget may bring. Whoever asks for more in a turn has the queue grow, once.
+const EVENTS_LEN: usize = 256;
 /// It and its timer.
 const EVENT_LOOP: u64 = 2;

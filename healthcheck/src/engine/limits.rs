@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use super::CheckId;
+use super::{CheckId, reserve};
 use crate::Class;
 
 /// How many runs of each class may be in flight at once; others wait, first come, first served, and their time does not
@@ -52,7 +52,10 @@ impl Lines {
     }
 
     pub(super) fn join(&mut self, class: Class) {
-        self.0.get_mut(class).members += 1;
+        let line = self.0.get_mut(class);
+        line.members += 1;
+        // A check stands in line once, and one that has been removed until its turn comes.
+        reserve(&mut line.waiting, line.members as usize);
     }
 
     pub(super) fn quit(&mut self, class: Class) {

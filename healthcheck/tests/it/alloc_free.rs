@@ -50,3 +50,22 @@ pub(crate) fn checks_that_pass_or_are_refused_allocate_nothing() {
 
     assert_eq!(allocations() - before, 0);
 }
+
+/// What happens to end at once for the first time needs no more room than before.
+pub(crate) fn memory_is_taken_when_a_check_is_added() {
+    let mut engine = engine();
+    let alarms = [(); 100].map(|()| engine.add(Check::alarm()).unwrap());
+
+    let before = allocations();
+    let now = Instant::now();
+    for alarm in alarms {
+        engine.schedule(alarm, now);
+    }
+    engine.turn(now, Budget::default());
+    let mut count = 0;
+    while engine.poll_event().is_some() {
+        count += 1;
+    }
+
+    assert_eq!((count, allocations() - before), (100, 0));
+}

@@ -101,6 +101,7 @@ fn main() -> std::process::ExitCode {
         servers::a_grpc_server_says_how_its_services_are,
         leaks::ten_thousand_checks_leave_no_descriptor_and_no_child,
         alloc_free::checks_that_pass_or_are_refused_allocate_nothing,
+        alloc_free::memory_is_taken_when_a_check_is_added,
     ];
     #[cfg(all(feature = "http", feature = "tls"))]
     tests

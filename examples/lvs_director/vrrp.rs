@@ -119,29 +119,32 @@ impl Vrrp {
     /// Takes what has come to a channel itself, or to an instance's virtual MAC.
     fn receive_from(&mut self, number: u32, vmac: Option<usize>) {
         for _ in 0..MOST_BATCHES {
-            let taken = self.receive_batch(number, vmac);
+            let may_be_more = self.receive_batch(number, vmac);
             self.carry_out();
-            if taken < ReceiveBatch::PACKETS {
+            if !may_be_more {
                 break;
             }
         }
     }
 
-    fn receive_batch(&mut self, number: u32, vmac: Option<usize>) -> usize {
-        let Some(channel) = self.channels.get_mut(number as usize).and_then(Option::as_mut) else { return 0 };
+    /// Returns whether there may be more.
+    fn receive_batch(&mut self, number: u32, vmac: Option<usize>) -> bool {
+        let Some(channel) = self.channels.get_mut(number as usize).and_then(Option::as_mut) else {
+            return false;
+        };
         let socket = match vmac {
             None => channel.socket.as_ref(),
             Some(place) => self.instances.get(place).and_then(|instance| instance.vmac_socket.as_ref()),
         };
-        let Some(socket) = socket else { return 0 };
+        let Some(socket) = socket else { return false };
         let packets = match socket.recv_batch(&mut self.received) {
             Ok(packets) => packets,
             Err(error) => {
                 log::warn(&channel.key.interface, error);
-                return 0;
+                return false;
             }
         };
-        let (count, now) = (packets.len(), self.clock.now());
+        let now = self.clock.now();
         let mut heard = Vec::new();
         for packet in packets {
             let Ok(packet) = packet else { continue };
@@ -163,7 +166,7 @@ impl Vrrp {
         for id in heard {
             self.hear_master(id);
         }
-        count
+        self.received.was_filled()
     }
 
     /// Somebody else is Master, or says so.

@@ -56,8 +56,21 @@ pub struct VrrpSocket {
     control: Box<[u8]>,
     reception: Reception,
     protocol: Protocol,
+    /// Where it is, and where it was before: the same, unless it has moved.
+    places: [Place; 2],
     index: u32,
     interface: Name,
+}
+
+/// Where what a socket receives must have arrived.
+///
+/// The kernel sees to it, but not at once: it looks up who receives a packet before it hands the packet over, and a socket
+/// that is opened in between is not on its interface yet. Such a packet may come up at any time after that, so there is no
+/// moment to throw them all away.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+struct Place {
+    interface: u32,
+    destination: IpAddr,
 }
 
 /// What a [`VrrpSocket`] receives.
@@ -109,16 +122,17 @@ impl VrrpSocket {
         place(&socket, interface, source, reception, None).map_err(failed)?;
         discard_early_packets(&socket).map_err(|error| failed(error.into()))?;
         let control = control::naming(interface.index(), source);
+        let places = [Place::of(interface, source, reception); 2];
         let (index, interface) = (interface.index(), interface.short_name());
-        Ok(Self { socket, source, control, reception, protocol, index, interface })
+        Ok(Self { socket, source, control, reception, protocol, places, index, interface })
     }
 
     /// Puts the socket on an interface again, after the one it was on was deleted: on that which has come in its place, to
     /// send from `source`, which may be another one now. Needs `CAP_NET_RAW`.
     ///
     /// It stays the same socket, with its file descriptor, group, filter and hop limit: what waits on it goes on waiting,
-    /// and what has arrived stays to be received ([`Packet::interface`] tells where). Where the interface is still there
-    /// nothing changes, but that packets to the group may be lost for a moment.
+    /// and what has arrived since it was put there stays to be received ([`Packet::interface`] tells where). Where the
+    /// interface is still there nothing changes, but that packets to the group may be lost for a moment.
     ///
     /// # Errors
     ///
@@ -129,6 +143,7 @@ impl VrrpSocket {
         expect_family(self.source, source).map_err(failed)?;
         place(&self.socket, interface, source, self.reception, Some(self.index)).map_err(failed)?;
         self.control = control::naming(interface.index(), source);
+        self.places = [Place::of(interface, source, self.reception), self.places[0]];
         (self.source, self.index, self.interface) = (source, interface.index(), interface.short_name());
         Ok(())
     }
@@ -271,14 +286,20 @@ impl VrrpSocket {
     pub fn recv<'b>(&self, buffer: &'b mut [u8]) -> Result<Option<Packet<'b>>, Error> {
         let failed = |failure: Failure| Operation::Receive(self.interface).failed(failure);
         let mut envelopes = [Envelope::EMPTY];
-        let received = many::receive(self.socket.as_fd(), [IoSliceMut::new(buffer)], &mut envelopes);
-        let received = received.map_err(|errno| failed(errno.into()))?;
-        let envelope = envelopes.iter().take(received).next();
-        envelope.map(|envelope| read(self.source, envelope, buffer).map_err(failed)).transpose()
+        loop {
+            let received = many::receive(self.socket.as_fd(), [IoSliceMut::new(buffer)], &mut envelopes);
+            let received = received.map_err(|errno| failed(errno.into()))?;
+            let Some(envelope) = envelopes.iter().take(received).next() else { return Ok(None) };
+            let told = Told::read(envelope.control());
+            if is_stray(self.places, &told, buffer) {
+                continue;
+            }
+            return read(self.source, told, envelope, buffer).map(Some).map_err(failed);
+        }
     }
 
     /// Takes as many packets as there are and as there is room for in `batch`, with one system call: none when there are
-    /// none now. Where there are [`ReceiveBatch::PACKETS`], there may be more. Needs no privilege beyond that of
+    /// none now. Where it [was filled](ReceiveBatch::was_filled), there may be more. Needs no privilege beyond that of
     /// [`open`](Self::open).
     ///
     /// # Errors
@@ -302,11 +323,14 @@ impl VrrpSocket {
     pub fn recv_batch<'b>(
         &self,
         batch: &'b mut ReceiveBatch,
-    ) -> Result<impl ExactSizeIterator<Item = Result<Packet<'b>, Error>> + use<'b>, Error> {
-        let (source, interface) = (self.source, self.interface);
+    ) -> Result<impl Iterator<Item = Result<Packet<'b>, Error>> + use<'b>, Error> {
+        let (source, places, interface) = (self.source, self.places, self.interface);
         let failed = move |failure: Failure| Operation::Receive(interface).failed(failure);
         let received = batch.fill(self.socket.as_fd()).map_err(|errno| failed(errno.into()))?;
-        Ok(received.map(move |(envelope, buffer)| read(source, envelope, buffer).map_err(failed)))
+        Ok(received.filter_map(move |(envelope, buffer)| {
+            let told = Told::read(envelope.control());
+            (!is_stray(places, &told, buffer)).then(|| read(source, told, envelope, buffer).map_err(failed))
+        }))
     }
 
     #[cfg(feature = "tokio")]
@@ -344,11 +368,35 @@ fn place(
     }
 }
 
+impl Place {
+    fn of(interface: &Interface, source: IpAddr, reception: Reception) -> Self {
+        let destination = match reception {
+            Reception::Group(group) => group,
+            Reception::Unicast => source,
+        };
+        Self { interface: interface.index(), destination }
+    }
+}
+
+/// Tells whether a packet has surely arrived at none of these places: [`Place`] says how that comes about.
+fn is_stray(places: [Place; 2], told: &Told, buffer: &[u8]) -> bool {
+    let Some(interface) = told.interface else { return false };
+    let destination = match places[0].destination {
+        IpAddr::V4(_) => v4::destination(buffer).map(IpAddr::from),
+        IpAddr::V6(_) => told.destination.map(IpAddr::from),
+    };
+    destination.is_some_and(|destination| !places.contains(&Place { interface, destination }))
+}
+
 /// Reads what came into a buffer of a socket with this source.
-fn read<'b>(source: IpAddr, envelope: &Envelope, buffer: &'b [u8]) -> Result<Packet<'b>, Failure> {
+fn read<'b>(
+    source: IpAddr,
+    told: Told,
+    envelope: &Envelope,
+    buffer: &'b [u8],
+) -> Result<Packet<'b>, Failure> {
     let (length, room) = (envelope.length, buffer.len());
     let bytes = buffer.get(..length).ok_or(Cause::TooLong { length, room })?;
-    let told = Told::read(envelope.control());
     let packet = match source {
         IpAddr::V4(_) => v4::read(told, bytes),
         IpAddr::V6(_) => v6::read(told, envelope.source_v6(), bytes),
@@ -392,7 +440,8 @@ fn bind(socket: &Socket, source: IpAddr, interface: u32) -> Result<(), Failure> 
     }
 }
 
-/// Throws away what arrived from other interfaces, or to other addresses, before the socket was bound to its own.
+/// Throws away what has come from other interfaces, or to other addresses, before the socket was bound to its own: none of
+/// it is to take the room of what comes now.
 fn discard_early_packets(socket: &Socket) -> io::Result<()> {
     loop {
         match recv(socket.as_raw_fd(), &mut [0], MsgFlags::MSG_DONTWAIT) {
@@ -405,3 +454,44 @@ fn discard_early_packets(socket: &Socket) -> io::Result<()> {
 
 /// Type of service of routing protocols: precedence 6 (RFC 791 §3.1). IPv6's traffic class is the same byte.
 const INTERNETWORK_CONTROL: u32 = 0xc0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stray_packet_is_one_that_has_arrived_elsewhere() {
+        let [group, ours, others] = [[224, 0, 0, 18], [10, 0, 0, 1], [10, 0, 0, 9]].map(IpAddr::from);
+        let joined = Place { interface: 7, destination: group };
+        let unicast = |interface| Place { interface, destination: ours };
+        for (places, interface, destination, expected) in [
+            ([joined; 2], 7, group, false),
+            ([joined; 2], 8, group, true),
+            ([joined; 2], 7, ours, true),
+            ([unicast(7); 2], 7, ours, false),
+            ([unicast(7); 2], 7, others, true),
+            // What it was on before it was moved counts, with what it was bound to there.
+            ([unicast(9), unicast(7)], 7, ours, false),
+            ([unicast(9), joined], 7, ours, true),
+        ] {
+            let told = Told { interface: Some(interface), ..Told::default() };
+            assert_eq!(is_stray(places, &told, &datagram_to(destination)), expected, "{places:?}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_say_where_it_arrived_is_left_to_be_called_malformed() {
+        let place = Place { interface: 7, destination: [224, 0, 0, 18].into() };
+        let told = Told { interface: Some(8), ..Told::default() };
+
+        assert!(!is_stray([place; 2], &told, &[0x45; 19]));
+        assert!(!is_stray([place; 2], &Told::default(), &datagram_to([10, 0, 0, 1].into())));
+    }
+
+    fn datagram_to(destination: IpAddr) -> [u8; 20] {
+        let IpAddr::V4(destination) = destination else { panic!("{destination} is not of IPv4") };
+        let mut datagram = [0x45; 20];
+        datagram[16..].copy_from_slice(&destination.octets());
+        datagram
+    }
+}

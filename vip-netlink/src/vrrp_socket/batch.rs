@@ -8,6 +8,8 @@ pub struct ReceiveBatch {
     bytes: Box<[u8]>,
     packet_len: usize,
     envelopes: Box<[Envelope; BATCH]>,
+    /// How many packets came last.
+    received: usize,
 }
 
 impl ReceiveBatch {
@@ -22,18 +24,25 @@ impl ReceiveBatch {
             bytes: vec![0; packet_len * BATCH].into(),
             packet_len,
             envelopes: Box::new([Envelope::EMPTY; BATCH]),
+            received: 0,
         }
+    }
+
+    /// Tells whether the last call that received into it had room for no more: there may be more then.
+    pub fn was_filled(&self) -> bool {
+        self.received == BATCH
     }
 
     /// Fills it, and returns what has come: each envelope with the whole buffer its packet was to fit into.
     pub(super) fn fill<'b>(
         &'b mut self,
         socket: BorrowedFd<'_>,
-    ) -> nix::Result<impl ExactSizeIterator<Item = (&'b Envelope, &'b [u8])> + use<'b>> {
+    ) -> nix::Result<impl Iterator<Item = (&'b Envelope, &'b [u8])> + use<'b>> {
         let mut buffers = self.bytes.chunks_exact_mut(self.packet_len);
         let buffers = array::from_fn(|_| IoSliceMut::new(buffers.next().unwrap_or_default()));
-        let received = many::receive(socket, buffers, &mut self.envelopes)?;
-        Ok(self.envelopes.iter().zip(self.bytes.chunks_exact(self.packet_len)).take(received))
+        self.received = 0;
+        self.received = many::receive(socket, buffers, &mut self.envelopes)?;
+        Ok(self.envelopes.iter().zip(self.bytes.chunks_exact(self.packet_len)).take(self.received))
     }
 }
 

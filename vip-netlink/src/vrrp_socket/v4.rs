@@ -63,6 +63,11 @@ pub(super) fn read(told: Told, datagram: &[u8]) -> Option<Packet<'_>> {
     Packet::from_ipv4(datagram, told.interface?, told.received_at)
 }
 
+/// Returns the destination of a datagram, whole or not: RFC 791 §3.1.
+pub(super) fn destination(datagram: &[u8]) -> Option<Ipv4Addr> {
+    datagram.get(16..20)?.first_chunk::<4>().copied().map(Ipv4Addr::from)
+}
+
 fn expect_group(source: Ipv4Addr, group: IpAddr) -> Result<Ipv4Addr, Failure> {
     expect_family(source.into(), group)?;
     match group {

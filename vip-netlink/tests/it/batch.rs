@@ -16,7 +16,7 @@ pub(crate) fn a_batch_is_what_is_there() {
     for way in Way::all() {
         let (here, there) = (way.open_here(&first), way.open_there(&second));
         let one_by_one = way.open_here(&first);
-        assert_eq!(here.recv_batch(&mut batch).unwrap().len(), 0);
+        assert_eq!(here.recv_batch(&mut batch).unwrap().count(), 0);
 
         for number in 0..5 {
             there.send(way.to_here(), &way.wrap(way.there, way.to_here(), &[0x21, number])).unwrap();
@@ -27,7 +27,7 @@ pub(crate) fn a_batch_is_what_is_there() {
             let expected = Received { received_at: None, ..receive(&one_by_one) };
             assert_eq!(Received { received_at: None, ..packet.unwrap() }, expected, "{way:?}");
         }
-        assert_eq!(here.recv_batch(&mut batch).unwrap().len(), 0);
+        assert_eq!(here.recv_batch(&mut batch).unwrap().count(), 0);
     }
 }
 
@@ -70,8 +70,10 @@ pub(crate) fn a_full_batch_leaves_the_rest_for_the_next() {
         let mut numbers = Vec::new();
         for full in [ReceiveBatch::PACKETS, 8, 0] {
             let packets = here.recv_batch(&mut batch).unwrap();
-            assert_eq!(packets.len(), full, "{way:?}");
+            let before = numbers.len();
             numbers.extend(packets.map(|packet| way.unwrap(packet.unwrap().bytes).to_vec()));
+            assert_eq!(numbers.len() - before, full, "{way:?}");
+            assert_eq!(batch.was_filled(), full == ReceiveBatch::PACKETS, "{way:?}");
         }
         assert!(numbers.into_iter().eq((0..more).map(|number| number.to_be_bytes().to_vec())));
     }

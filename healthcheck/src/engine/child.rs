@@ -14,7 +14,7 @@ use nix::{
     libc,
     sys::{
         epoll::{EpollEvent, EpollFlags},
-        signal::{Signal, killpg},
+        signal::{SigSet, Signal, killpg},
     },
     unistd::{Pid, pipe2},
 };
@@ -189,7 +189,20 @@ fn command(script: &Script, output: OwnedFd) -> io::Result<Command> {
     if let Some((user, group)) = script.user_and_group() {
         command.uid(user).gid(group);
     }
+    if SigSet::thread_get_mask()? != SigSet::empty() {
+        let_all_signals_through(&mut command);
+    }
     Ok(command)
+}
+
+/// What this thread blocks, for a `signalfd` most likely, the program would block too: it could not be asked to end.
+///
+/// This costs the start by `vfork`, so it is not done for those who block nothing.
+#[expect(unsafe_code, reason = "something is done between fork and exec")]
+fn let_all_signals_through(command: &mut Command) {
+    let let_through = || Ok(SigSet::empty().thread_set_mask()?);
+    // SAFETY: of the functions that may be called after a fork (signal-safety(7)), it calls pthread_sigmask, and nothing else.
+    unsafe { command.pre_exec(let_through) };
 }
 
 fn lost(errno: Errno) -> Outcome {

@@ -9,8 +9,8 @@ use crate::{Cause, Kind, Layer, Outcome, WeightHint};
 /// A program that looks at the target, and says by its exit status what it found.
 ///
 /// It is run as it is, with these arguments and without a shell, in a process group of its own, in the directory `/`, with
-/// nothing on its standard input, and with no environment but what is given here and a `PATH`. What it prints is kept, the last
-/// 4 KiB.
+/// nothing on its standard input, with no signal blocked, and with no environment but what is given here and a `PATH`. What it
+/// prints is kept, the last 4 KiB.
 ///
 /// When its time is over its group is sent SIGTERM, and after a grace SIGKILL; the run ends with it, so one that ignores SIGTERM is
 /// known to have failed that much later. Whatever is left of its group when the program itself has ended is killed, whether

@@ -83,6 +83,7 @@ fn main() -> std::process::ExitCode {
         scripts::a_program_that_ends_by_a_signal_has_failed,
         scripts::a_program_that_ends_by_a_signal_without_a_name_has_failed,
         scripts::a_program_that_heeds_sigterm_ends_before_the_grace,
+        scripts::what_the_caller_blocks_the_program_does_not,
         scripts::fault_9_a_hundred_programs_that_ignore_sigterm_leave_nothing_behind,
         scripts::fault_9_what_a_program_leaves_behind_is_killed_when_it_ends,
         scripts::no_more_programs_run_at_once_than_may,

@@ -12,7 +12,7 @@ use healthcheck::{
 use nix::{
     errno::Errno,
     sys::{
-        signal::{SigHandler, Signal, signal},
+        signal::{SigHandler, SigSet, SigmaskHow, Signal, signal},
         wait::{WaitPidFlag, waitpid},
     },
 };
@@ -118,6 +118,22 @@ pub(crate) fn a_program_that_heeds_sigterm_ends_before_the_grace() {
     assert_eq!(ended.outcome.cause.layer, Layer::Script);
     assert!((timeout..timeout + SLACK).contains(&ended.outcome.latency), "{:?}", ended.outcome.latency);
     assert_eq!(ended.outcome.detail.as_deref(), Some("waiting"));
+    eventually("nothing is left", || processes_with(&mark) == 0);
+}
+
+/// As in a program that takes its own signals from a `signalfd`.
+pub(crate) fn what_the_caller_blocks_the_program_does_not() {
+    let all = SigSet::all();
+    let before = all.thread_swap_mask(SigmaskHow::SIG_BLOCK).unwrap();
+    let outcome = run_shell("grep SigBlk /proc/self/status", ExitMap::Plain).outcome;
+    let (script, mark) = shell("blocks", "sleep 1000", ExitMap::Plain);
+    let timeout = Duration::from_millis(200);
+    let ended = run(Check::script(script.grace(PATIENCE)).timeout(timeout));
+    before.thread_set_mask().unwrap();
+
+    assert_eq!(outcome.detail.as_deref(), Some("SigBlk:\t0000000000000000"));
+    assert_eq!(ended.outcome.cause.kind, Kind::TimedOut);
+    assert!((timeout..timeout + SLACK).contains(&ended.outcome.latency), "{:?}", ended.outcome.latency);
     eventually("nothing is left", || processes_with(&mark) == 0);
 }
 

@@ -92,6 +92,10 @@ impl Balancer {
             .zip(&self.servers)
             .flat_map(|(place, server)| server.checks.iter().map(move |(_, _, check)| (*check, place)))
             .collect();
+        let suspended = self.servers.iter().filter(|server| server.is_suspended);
+        for (_, _, check) in suspended.flat_map(|server| &server.checks) {
+            self.checker.stop(*check);
+        }
         self.checker.start(now);
         if is_first {
             self.apply_all();
@@ -317,9 +321,9 @@ impl Balancer {
 
     /// Suspends the checks of those who want it while this host does not have their address, and resumes them.
     pub(crate) fn suspend(&mut self, now: Instant, has_address: impl Fn(IpAddr) -> bool) {
-        for server in self.servers.iter_mut().filter(|server| server.model.ha_suspend) {
+        for server in &mut self.servers {
             let mut addresses = server.model.services.iter().filter_map(|service| service.id().address());
-            let is_suspended = !addresses.any(|address| has_address(address.ip()));
+            let is_suspended = server.model.ha_suspend && !addresses.any(|address| has_address(address.ip()));
             if is_suspended == server.is_suspended {
                 continue;
             }
@@ -327,9 +331,9 @@ impl Balancer {
             log::info(&server.model.name, if is_suspended { "checks suspended" } else { "checks resumed" });
             for (_, _, check) in &server.checks {
                 if is_suspended {
-                    self.checker.engine_mut().cancel(*check);
+                    self.checker.stop(*check);
                 } else {
-                    self.checker.engine_mut().schedule(*check, now);
+                    self.checker.resume(*check, now);
                 }
             }
         }

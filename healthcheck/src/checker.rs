@@ -121,6 +121,19 @@ impl Checker {
         }
     }
 
+    /// Has a check not run any more until [`resume`](Self::resume). What is known of the target stays, and a run that is going on
+    /// counts.
+    pub fn stop(&mut self, check: CheckId) {
+        self.fresh.retain(|fresh| *fresh != check);
+        self.with(check, Monitor::stop);
+    }
+
+    /// Has a check run again that was stopped, or one that was not started, from now on. One that runs goes on as it is.
+    pub fn resume(&mut self, check: CheckId, now: Instant) {
+        self.fresh.retain(|fresh| *fresh != check);
+        self.with(check, |monitor| monitor.start(now, 0, 1));
+    }
+
     /// Takes a check away, and with it all that was known. A run that goes on is given up and not reported.
     pub fn remove(&mut self, check: CheckId) {
         if self.monitor(check).is_some()

@@ -11,6 +11,7 @@ mod play;
 mod programs;
 mod reload;
 mod site;
+mod suspension;
 mod ways;
 
 use std::process::ExitCode;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         programs::scripts_of_root_are_root_s_and_can_be_told_to_end,
         reload::what_a_configuration_no_longer_has_goes_whoever_put_it_there,
         programs::a_start_up_script_that_hangs_keeps_nobody_from_ending_it,
+        suspension::checks_wait_for_their_address,
     ];
     lab::run_tests_where("IPVS", has_ipvs, tests)
 }

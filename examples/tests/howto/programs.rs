@@ -87,20 +87,20 @@ pub(crate) fn a_start_up_script_that_hangs_keeps_nobody_from_ending_it() {
 }
 
 /// A folder that is root's, as are those above it.
-struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let folder = Path::new("/run").join(format!("howto-{name}-{}", process::id()));
         fs::create_dir(&folder).unwrap();
         Self(folder)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
-    fn script(&self, name: &str, text: &str) {
+    pub(crate) fn script(&self, name: &str, text: &str) {
         fs::write(self.path(name), format!("#!/bin/sh\n{text}\n")).unwrap();
         fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o755)).unwrap();
     }

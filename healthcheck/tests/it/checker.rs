@@ -113,6 +113,48 @@ pub(crate) fn what_an_operator_orders_holds_at_once_for_each() {
     assert_eq!(checker.monitor(checks[2]).unwrap().next_start(), None);
 }
 
+pub(crate) fn a_check_that_is_stopped_does_not_run_until_it_is_resumed() {
+    let (_listener, address) = silent();
+    let mut checker = Checker::new(Limits::default()).unwrap();
+    let quick = Policy::builder().interval(Duration::from_millis(20)).timeout(Duration::from_millis(20));
+    let policy = quick.build().unwrap();
+    let [stopped, other] = [(); 2].map(|()| {
+        let check = Check::new(address, Tcp::connect().expect(Expect::contains(b"never")));
+        checker.add(check, policy.clone()).unwrap()
+    });
+    checker.start(Instant::now());
+    // In the midst of a run: its end is no reason to plan another.
+    while !checker.engine().is_running(stopped) {
+        let _ = next(&mut checker);
+    }
+    checker.stop(stopped);
+    let (mut of_it, mut of_other) = (0, 0);
+    while of_other < 10 {
+        if let CheckerEvent::Ended(ended) = next(&mut checker) {
+            *(if ended.check == other { &mut of_other } else { &mut of_it }) += 1;
+        }
+    }
+    assert!(of_it <= 1, "{of_it} runs ended after it was stopped");
+
+    checker.resume(stopped, Instant::now());
+    while of_it < 5 {
+        of_it +=
+            u32::from(matches!(next(&mut checker), CheckerEvent::Ended(ended) if ended.check == stopped));
+    }
+}
+
+pub(crate) fn a_check_that_is_stopped_before_it_was_started_stays_so() {
+    let mut checker = Checker::new(Limits::default()).unwrap();
+    let check = checker.add(Check::new(closed(), Tcp::connect()), policy()).unwrap();
+
+    checker.stop(check);
+    checker.start(Instant::now());
+    assert_eq!(checker.monitor(check).unwrap().next_start(), None);
+
+    checker.resume(check, Instant::now());
+    assert_eq!(change(&mut checker), (check, Health::Down));
+}
+
 pub(crate) fn a_check_that_is_removed_is_forgotten() {
     let (_listener, address) = silent();
     let (mut checker, checks) = checker([Check::new(address, Tcp::connect())]);

@@ -94,6 +94,8 @@ fn main() -> std::process::ExitCode {
         checker::a_target_goes_down_and_comes_up_as_its_policy_says,
         checker::pools_follow_their_checks,
         checker::what_an_operator_orders_holds_at_once_for_each,
+        checker::a_check_that_is_stopped_does_not_run_until_it_is_resumed,
+        checker::a_check_that_is_stopped_before_it_was_started_stays_so,
         checker::a_check_that_is_removed_is_forgotten,
         checker::a_run_at_once_and_a_report_are_as_any_other,
         servers::redis_says_pong_to_whoever_has_the_password,

@@ -40,6 +40,7 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 use failover_examples::keepalived_conf::{Environment, Reading, read};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::{director::Director, log::Format, signals::Signals};
 
@@ -140,6 +141,7 @@ fn direct(options: &Options) -> ExitCode {
         println!("{} is good", options.file.display());
         return ExitCode::SUCCESS;
     }
+    allow_as_many_files_as_may_be();
     let run = |signals| Director::run(options, environment, config, signals);
     match signals.map_err(Into::into).and_then(run) {
         Ok(()) => ExitCode::SUCCESS,
@@ -147,6 +149,15 @@ fn direct(options: &Options) -> ExitCode {
             log::error("director", &error);
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Every check that hangs holds a descriptor, every instance some; the limit that is usual for a start by hand is 1024.
+fn allow_as_many_files_as_may_be() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most));
+    if let Err(error) = raised {
+        log::warn("director", format_args!("no more files may be open than before: {error}"));
     }
 }
 

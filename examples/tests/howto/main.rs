@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         reload::what_a_configuration_no_longer_has_goes_whoever_put_it_there,
         programs::a_start_up_script_that_hangs_keeps_nobody_from_ending_it,
         suspension::checks_wait_for_their_address,
+        programs::as_many_files_may_be_open_as_the_host_allows,
     ];
     lab::run_tests_where("IPVS", has_ipvs, tests)
 }

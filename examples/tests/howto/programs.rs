@@ -86,6 +86,18 @@ pub(crate) fn a_start_up_script_that_hangs_keeps_nobody_from_ending_it() {
     assert!(!Path::new(&script).exists(), "the script goes on");
 }
 
+pub(crate) fn as_many_files_may_be_open_as_the_host_allows() {
+    let (_lan, host) = Host::alone();
+
+    let director = Director::start(&host, Kind::Ours, "");
+    director.until_ready();
+
+    let limits = fs::read_to_string(format!("/proc/{}/limits", director.pid())).unwrap();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    let [soft, hard, _] = line.split_whitespace().collect::<Vec<_>>()[..] else { panic!("{line}") };
+    assert_eq!(soft, hard);
+}
+
 /// A folder that is root's, as are those above it.
 pub(crate) struct Folder(PathBuf);
 

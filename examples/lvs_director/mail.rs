@@ -48,8 +48,7 @@ pub(crate) fn compose(mail: &model::Mail, router_id: &str, subject: &str, body: 
         subject: format!("[{router_id}] {subject}"),
         body: format!("{body}\n"),
     };
-    let program = std::env::current_exe().ok()?;
-    let command = Command { program, args: vec!["mail".into()], user: None };
+    let command = Command { program: OURSELVES.into(), args: vec!["mail".into()], user: None };
     Some(Run { command, input: Some(serde_json::to_vec(&job).ok()?) })
 }
 
@@ -77,4 +76,6 @@ fn mailbox(text: &str) -> Result<Mailbox, String> {
     text.parse().map_err(|error| format!("{text} is no mail address: {error}"))
 }
 
+/// This program as it runs, not what may have taken its place on the disk: an upgrade does not wait for the last mail.
+const OURSELVES: &str = "/proc/self/exe";
 const LONGEST: u64 = 1 << 20;
